@@ -1,0 +1,1 @@
+"""The api answers: HTTP in, HTTP out, no rules."""

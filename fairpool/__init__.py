@@ -1,0 +1,1 @@
+"""fairpool wires: settings, embedded servers, the composition root and the command line."""

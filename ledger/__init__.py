@@ -1,0 +1,1 @@
+"""The ledger decides and records: aggregates, rules, the event store and the use cases."""

@@ -1,0 +1,236 @@
+"""An account: one entry's credits and bets for one week."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from ledger.aggregate import Aggregate, LedgerError
+from ledger.events import (
+    AccountOpened,
+    BetLost,
+    BetWon,
+    BoughtBack,
+    CreditsGranted,
+    PayoutCorrected,
+    PrizeAwarded,
+    StakePlaced,
+    StakeReturned,
+)
+from ledger.facts import Fact
+from ledger.game import Offer
+from ledger.grading import Outcome, Terms
+from ledger.odds import payout
+from ledger.rules import Rules
+
+
+class AccountNotOpen(LedgerError):
+    """The entry has no account: it was not part of the week's draw."""
+
+    code = "account_not_open"
+
+
+class InsufficientCredits(LedgerError):
+    """The stake is larger than the available credits."""
+
+    code = "insufficient_credits"
+
+
+class StakeOutOfRange(LedgerError):
+    """The stake, or the price it is taken at, is outside what the week's rules allow."""
+
+    code = "stake_out_of_range"
+
+
+class KeyReused(LedgerError):
+    """The idempotency key named another bet before: a new bet needs a new key."""
+
+    code = "idempotency_key_reused"
+
+
+class BuyBackRefused(LedgerError):
+    """The entry may not buy back (any more): the payment is to be refunded."""
+
+    code = "buy_back_refused"
+
+
+class Bet:
+    """A placed bet: its frozen terms, and how it was last resolved (`outcome` None while open)."""
+
+    __slots__ = ("outcome", "placed", "resolution")
+
+    def __init__(self, placed: Fact) -> None:
+        self.placed = placed
+        self.outcome: Outcome | None = None
+        self.resolution = 0
+
+    @property
+    def stake(self) -> StakePlaced:
+        """The event that placed the bet."""
+        assert isinstance(self.placed.event, StakePlaced)
+        return self.placed.event
+
+    @property
+    def terms(self) -> Terms:
+        """What the bet is graded by."""
+        stake = self.stake
+        return Terms(
+            market=stake.market,
+            outcome=stake.outcome,
+            line=stake.line,
+            price=stake.price,
+            stake=stake.stake,
+            recorded_at=self.placed.at,
+        )
+
+
+class Account(Aggregate):
+    """The ledger account of an entry. `available` may fall below zero through a correction only."""
+
+    def __init__(self) -> None:
+        self.opened: AccountOpened | None = None
+        self.available = 0
+        self.open_stakes = 0
+        self.bets: dict[UUID, Bet] = {}
+        self.bought_back: Fact | None = None
+
+    def open(self, *, pool_id: UUID, pool_name: str, grant: int) -> None:
+        """Deal the entry into a pool and give it the week's credits; an open account stays as it is."""
+        if self.opened is None:
+            self.trigger(AccountOpened(pool_id=pool_id, pool_name=pool_name))
+            self.trigger(CreditsGranted(amount=grant, available=self.available + grant))
+
+    def placed(self, *, bet_id: UUID, market_id: UUID, odds_id: UUID, outcome: str, stake: int) -> Fact | None:
+        """Return the first answer to a request that comes again, or None for a new one; raises KeyReused."""
+        bet = self.bets.get(bet_id)
+        if bet is None:
+            return None
+        first = bet.stake
+        if (first.market_id, first.odds_id, first.outcome, first.stake) != (market_id, odds_id, outcome, stake):
+            raise KeyReused(f"bet {bet_id} was placed with other terms: send a new bet with a new Idempotency-Key")
+        return bet.placed
+
+    def place_stake(self, *, bet_id: UUID, offer: Offer, stake: int, rules: Rules) -> Fact:
+        """Take the stake and freeze the terms on offer."""
+        if self.opened is None:
+            raise AccountNotOpen(f"entry {self.id} has no account in this week")
+        if stake < rules.stake_min or (rules.stake_max is not None and stake > rules.stake_max):
+            most = "" if rules.stake_max is None else f" and at most {rules.stake_max}"
+            raise StakeOutOfRange(f"a stake is at least {rules.stake_min}{most} credits, not {stake}")
+        if abs(offer.price) > rules.price_max:
+            raise StakeOutOfRange(f"prices beyond {rules.price_max} take no stakes: {offer.price}")
+        if stake > self.available:
+            raise InsufficientCredits(f"{stake} credits were staked, {self.available} are available")
+        return self.trigger(
+            StakePlaced(
+                available=self.available - stake,
+                bet_id=bet_id,
+                game_id=offer.game_id,
+                line=offer.line,
+                market=offer.market,
+                market_id=offer.market_id,
+                odds_id=offer.odds_id,
+                outcome=offer.outcome,
+                potential_payout=payout(stake, offer.price),
+                price=offer.price,
+                stake=stake,
+            )
+        )
+
+    def resolve(self, *, bet_id: UUID, outcome: Outcome, resolution: int) -> Fact | None:
+        """Pay, lose, return or correct a bet under a resolution; None where it stands so already."""
+        bet = self.bets[bet_id]
+        if resolution <= bet.resolution:
+            return None
+        if bet.outcome is not None:
+            return self._correct(bet, outcome, resolution)
+        match outcome.verdict:
+            case "won":
+                available = self.available + outcome.payout
+                return self.trigger(
+                    BetWon(available=available, bet_id=bet_id, payout=outcome.payout, resolution=resolution)
+                )
+            case "lost":
+                return self.trigger(BetLost(available=self.available, bet_id=bet_id, resolution=resolution))
+            case "push" | "void":
+                return self.trigger(
+                    StakeReturned(
+                        amount=outcome.payout,
+                        available=self.available + outcome.payout,
+                        bet_id=bet_id,
+                        reason=outcome.reason or "push",
+                        resolution=resolution,
+                    )
+                )
+
+    def _correct(self, bet: Bet, outcome: Outcome, resolution: int) -> Fact | None:
+        before = bet.outcome
+        assert before is not None
+        if (before.verdict, before.payout) == (outcome.verdict, outcome.payout):
+            return None
+        return self.trigger(
+            PayoutCorrected(
+                available=self.available + outcome.payout - before.payout,
+                bet_id=bet.stake.bet_id,
+                from_outcome=before.verdict,
+                from_payout=before.payout,
+                reason=outcome.reason or "result",
+                resolution=resolution,
+                to_outcome=outcome.verdict,
+                to_payout=outcome.payout,
+            )
+        )
+
+    @property
+    def is_bust(self) -> bool:
+        """No credits available and no open stake that could bring any."""
+        return self.available <= 0 and self.open_stakes == 0
+
+    def buy_back(self, *, payment_id: str, paid_at: datetime, cutoff: datetime, amount: int) -> Fact:
+        """Credit a paid buy-back: when bust, once, paid before the cutoff (exclusive)."""
+        if self.bought_back is not None:
+            assert isinstance(self.bought_back.event, BoughtBack)
+            if self.bought_back.event.payment_id == payment_id:
+                return self.bought_back
+            raise BuyBackRefused(f"entry {self.id} has bought back already, by {self.bought_back.event.payment_id}")
+        if paid_at >= cutoff:
+            raise BuyBackRefused(f"payment {payment_id} came at {paid_at.isoformat()}, after {cutoff.isoformat()}")
+        if self.opened is None or not self.is_bust:
+            raise BuyBackRefused(f"entry {self.id} is not bust: {self.available} credits, {self.open_stakes} open bets")
+        return self.trigger(BoughtBack(amount=amount, available=self.available + amount, payment_id=payment_id))
+
+    def apply(self, fact: Fact) -> None:
+        """Fold one event."""
+        match fact.event:
+            case StakePlaced(bet_id=bet_id, available=available):
+                self.available = available
+                self.bets[bet_id] = Bet(fact)
+                self.open_stakes += 1
+            case BetWon(available=available, payout=paid, resolution=resolution) as event:
+                self._close(event.bet_id, Outcome("won", paid), resolution, available)
+            case BetLost(available=available, resolution=resolution) as event:
+                self._close(event.bet_id, Outcome("lost", 0), resolution, available)
+            case StakeReturned(amount=amount, available=available, resolution=resolution) as event:
+                verdict = "push" if event.reason == "push" else "void"
+                self._close(event.bet_id, Outcome(verdict, amount, event.reason), resolution, available)  # type: ignore[arg-type]
+            case PayoutCorrected(bet_id=bet_id, available=available) as event:
+                self.available = available
+                bet = self.bets[bet_id]
+                bet.outcome = Outcome(event.to_outcome, event.to_payout)  # type: ignore[arg-type]
+                bet.resolution = event.resolution
+            case AccountOpened() as event:
+                self.opened = event
+            case CreditsGranted(available=available):
+                self.available = available
+            case BoughtBack(available=available):
+                self.available = available
+                self.bought_back = fact
+            case PrizeAwarded():
+                pass
+
+    def _close(self, bet_id: UUID, outcome: Outcome, resolution: int, available: int) -> None:
+        bet = self.bets[bet_id]
+        bet.outcome = outcome
+        bet.resolution = resolution
+        self.available = available
+        self.open_stakes -= 1

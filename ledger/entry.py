@@ -1,0 +1,44 @@
+"""An entry's registration: enrolled, perhaps withdrawn, until the week starts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ledger.aggregate import Aggregate, LedgerError
+from ledger.events import EntryEnrolled, EntryWithdrawn
+from ledger.facts import Fact
+
+
+class NotEnrolled(LedgerError):
+    """The player has no entry in the week."""
+
+    code = "not_enrolled"
+
+
+class Registration(Aggregate):
+    """Whether one entry takes part in its week."""
+
+    enrolled: Fact | None = None
+    withdrawn: Fact | None = None
+
+    def enrol(self, *, entry: UUID, via: str, rules_hash: str, payment_id: str | None = None) -> Fact:
+        """Take part; an entry that withdrew may come back."""
+        return self.enrolled or self.trigger(
+            EntryEnrolled(entry=entry, payment_id=payment_id, rules_hash=rules_hash, via=via)
+        )
+
+    def withdraw(self, *, reason: str) -> Fact:
+        """Take part no longer."""
+        if self.withdrawn is not None:
+            return self.withdrawn
+        if self.enrolled is None:
+            raise NotEnrolled("there is no enrolment to withdraw")
+        return self.trigger(EntryWithdrawn(reason=reason))
+
+    def apply(self, fact: Fact) -> None:
+        """Fold one event."""
+        match fact.event:
+            case EntryEnrolled():
+                self.enrolled, self.withdrawn = fact, None
+            case EntryWithdrawn():
+                self.enrolled, self.withdrawn = None, fact

@@ -1,0 +1,500 @@
+"""Every event there is, on one page: what happened, frozen for ever.
+
+An event is its data alone; log, position, stream, version and time belong to its envelope (`ledger.facts`).
+Topics, fields and schema numbers are held by `tests/ledger/event_contract.json`. A field is never renamed or
+reused: a new meaning is a new schema number, with an upcast (`ledger.facts.UPCASTS`) from the old one.
+Credits are whole numbers; money ends in `_cents`. `available` is the balance after the movement. A `line` is
+the home handicap (spread) or the sum (total) as a decimal string.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from ledger.instants import Instant
+from ledger.rules import Rules
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all events; `TOPIC` and `SCHEMA` name the type wherever it is stored or sent."""
+
+    TOPIC: ClassVar[str]
+    SCHEMA: ClassVar[int] = 1
+
+
+@cache
+def event_types() -> dict[str, type[Event]]:
+    """Return the event class of each topic."""
+    return {cls.TOPIC: cls for cls in Event.__subclasses__()}
+
+
+# The week.
+
+
+class WeekOpened(Event):
+    """A week began to take enrolments, under these rules and bound to this seed."""
+
+    TOPIC = "week.opened"
+    ends_at: Instant
+    rules: Rules
+    rules_hash: str
+    seed_commitment: str
+    starts_at: Instant
+    week: str
+
+
+class Beacon(msgspec.Struct, frozen=True, kw_only=True):
+    """A round of a public randomness beacon that was still to come when the roster was frozen."""
+
+    chain: str
+    round: int
+
+
+class RosterFrozen(Event):
+    """Who plays is fixed: all entries enrolled and not withdrawn up to `position`."""
+
+    TOPIC = "week.roster_frozen"
+    beacon: Beacon | None
+    position: int
+    roster_hash: str
+    size: int
+
+
+class DrawnPool(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool that the draw made; who is in it follows from the roster and the seed."""
+
+    name: str
+    pool_id: UUID
+    size: int
+
+
+class PoolsDrawn(Event):
+    """The seed was revealed and the pools follow from it."""
+
+    TOPIC = "week.pools_drawn"
+    algorithm: str
+    pools: tuple[DrawnPool, ...]
+    randomness: str
+    seed: str
+    signature: str
+
+
+class WeekGrouped(Event):
+    """Every account is open and granted: bets may be placed."""
+
+    TOPIC = "week.grouped"
+
+
+class WeekClosed(Event):
+    """The week ended: no stake after this; games that have started play on."""
+
+    TOPIC = "week.closed"
+
+
+class WeekSettled(Event):
+    """All games are resolved and escrow is zero, for the `n`-th time in this week."""
+
+    TOPIC = "week.settled"
+    n: int
+    standings_hash: str
+
+
+class WeekFinalised(Event):
+    """The correction window is over: nothing moves in this week any more."""
+
+    TOPIC = "week.finalised"
+    standings_hash: str
+
+
+class WeekSealed(Event):
+    """The book is closed: the last event of the log."""
+
+    TOPIC = "week.sealed"
+
+
+# Entries and accounts.
+
+
+class EntryEnrolled(Event):
+    """A player takes part in the week, as this entry, under these rules.
+
+    `entry` is in the data because the stream's id is derived from it one way: the roster is read from the log.
+    """
+
+    TOPIC = "entry.enrolled"
+    entry: UUID
+    payment_id: str | None
+    rules_hash: str
+    via: str
+
+
+class EntryWithdrawn(Event):
+    """The entry no longer takes part."""
+
+    TOPIC = "entry.withdrawn"
+    reason: str
+
+
+class AccountOpened(Event):
+    """The entry was dealt into a pool."""
+
+    TOPIC = "account.opened"
+    pool_id: UUID
+    pool_name: str
+
+
+class CreditsGranted(Event):
+    """The week's credits were given."""
+
+    TOPIC = "account.credits_granted"
+    amount: int
+    available: int
+
+
+class StakePlaced(Event):
+    """A bet was placed: the stake left the balance, the terms are frozen."""
+
+    TOPIC = "account.stake_placed"
+    available: int
+    bet_id: UUID
+    game_id: UUID
+    line: str | None
+    market: str
+    market_id: UUID
+    odds_id: UUID
+    outcome: str
+    potential_payout: int
+    price: int
+    stake: int
+
+
+class BetWon(Event):
+    """The bet won: `payout` holds the stake."""
+
+    TOPIC = "account.bet_won"
+    available: int
+    bet_id: UUID
+    payout: int
+    resolution: int
+
+
+class BetLost(Event):
+    """The bet lost: the stake went to the house when it was placed, nothing moves."""
+
+    TOPIC = "account.bet_lost"
+    available: int
+    bet_id: UUID
+    resolution: int
+
+
+class StakeReturned(Event):
+    """The stake came back; `reason` is push, cancelled, postponed, late, no_result or operator."""
+
+    TOPIC = "account.stake_returned"
+    amount: int
+    available: int
+    bet_id: UUID
+    reason: str
+    resolution: int
+
+
+class PayoutCorrected(Event):
+    """A later resolution changed the bet's outcome or payout; the difference moved."""
+
+    TOPIC = "account.payout_corrected"
+    available: int
+    bet_id: UUID
+    from_outcome: str
+    from_payout: int
+    reason: str
+    resolution: int
+    to_outcome: str
+    to_payout: int
+
+
+class BoughtBack(Event):
+    """A bust entry bought its way back, once."""
+
+    TOPIC = "account.bought_back"
+    amount: int
+    available: int
+    payment_id: str
+
+
+class PrizeAwarded(Event):
+    """The entry won a prize in its pool."""
+
+    TOPIC = "account.prize_awarded"
+    amount_cents: int
+    currency: str
+    rank: int
+
+
+# Games.
+
+
+class GameScheduled(Event):
+    """A game was listed in the week that holds its scheduled start."""
+
+    TOPIC = "game.scheduled"
+    away: str
+    external_id: str
+    home: str
+    league: str
+    source: str
+    starts_at: Instant
+
+
+class GameRescheduled(Event):
+    """The start moved within the week: bets stand."""
+
+    TOPIC = "game.rescheduled"
+    starts_at: Instant
+
+
+class GameMovedOut(Event):
+    """The start moved out of the week: this listing is over."""
+
+    TOPIC = "game.moved_out"
+    starts_at: Instant
+
+
+class MarketQuoted(Event):
+    """A new line or new prices are on offer."""
+
+    TOPIC = "game.market_quoted"
+    at: Instant
+    line: str | None
+    market: str
+    market_id: UUID
+    odds_id: UUID
+    prices: dict[str, int]
+    source: str
+
+
+class MarketSuspended(Event):
+    """Stakes are stopped on one market, or on all of the game's (`market_id` null)."""
+
+    TOPIC = "game.market_suspended"
+    market_id: UUID | None
+    why: str
+
+
+class MarketReopened(Event):
+    """Stakes may go on, on one market or on all that were suspended (`market_id` null)."""
+
+    TOPIC = "game.market_reopened"
+    market_id: UUID | None
+    why: str
+
+
+class GameLocked(Event):
+    """The game takes no more stakes; `started_at` is its real start where that is known."""
+
+    TOPIC = "game.locked"
+    started_at: Instant | None
+    why: str
+
+
+class GameUnlocked(Event):
+    """The lock was lifted."""
+
+    TOPIC = "game.unlocked"
+    why: str
+
+
+# Settlement.
+
+
+class Regulation(msgspec.Struct, frozen=True, kw_only=True):
+    """The score at the end of regulation time, for leagues that settle on it."""
+
+    away: int
+    home: int
+
+
+class ResultRecorded(Event):
+    """A source said how a game ended.
+
+    `applied`: what it says is what now settles the game. `resolution`: our number of what settles the game, where
+    this record changed it; else null.
+    """
+
+    TOPIC = "settlement.result_recorded"
+    applied: bool
+    away_score: int | None
+    certainty: str
+    game_id: UUID
+    home_score: int | None
+    regulation: Regulation | None
+    resolution: int | None
+    revision: int
+    source: str
+    status: str
+
+
+class ChunkSettled(Event):
+    """The bets placed at positions `from` to `to` were settled under a resolution."""
+
+    TOPIC = "settlement.chunk_settled"
+    bets: int
+    from_: int = msgspec.field(name="from")
+    paid: int
+    resolution: int
+    to: int
+
+
+class SettlementCompleted(Event):
+    """All bets up to `cut`, the position of the resolution's record, are settled."""
+
+    TOPIC = "settlement.completed"
+    bets: int
+    cut: int
+    paid: int
+    resolution: int
+    staked: int
+
+
+# Cases, payments and the office, written by operators and at the edge of money.
+
+
+class CaseOpened(Event):
+    """An operator disputes a game, a market or a bet."""
+
+    TOPIC = "case.opened"
+    case_id: UUID
+    reason: str
+    subject: str
+
+
+class CaseProposed(Event):
+    """A change was proposed, with the hash of what its preview showed."""
+
+    TOPIC = "case.proposed"
+    change: str
+    preview_hash: str
+
+
+class CaseApproved(Event):
+    """A second operator agreed."""
+
+    TOPIC = "case.approved"
+
+
+class CaseApplied(Event):
+    """The change was carried out by compensating events."""
+
+    TOPIC = "case.applied"
+
+
+class CaseClosed(Event):
+    """The case is over."""
+
+    TOPIC = "case.closed"
+    outcome: str
+
+
+class PaymentEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event of a payment tells; `paid_at` is the provider's time, null while unpaid."""
+
+    amount_cents: int
+    currency: str
+    entry: UUID | None
+    kind: str
+    paid_at: Instant | None
+    payment_id: str
+    week: str | None
+
+
+class CheckoutOpened(PaymentEvent, Event):
+    """A checkout was opened."""
+
+    TOPIC = "payment.checkout_opened"
+
+
+class PaymentPaid(PaymentEvent, Event):
+    """The provider has the money."""
+
+    TOPIC = "payment.paid"
+
+
+class PaymentExpired(PaymentEvent, Event):
+    """The checkout lapsed unpaid."""
+
+    TOPIC = "payment.expired"
+
+
+class PaymentFailed(PaymentEvent, Event):
+    """The payment failed."""
+
+    TOPIC = "payment.failed"
+
+
+class PaymentRefunded(PaymentEvent, Event):
+    """The money went back."""
+
+    TOPIC = "payment.refunded"
+
+
+class PaymentDisputed(PaymentEvent, Event):
+    """The payer disputes the payment."""
+
+    TOPIC = "payment.disputed"
+
+
+class PrizeHeld(PaymentEvent, Event):
+    """A prize waits for identity, tax or an operator."""
+
+    TOPIC = "payment.prize_held"
+
+
+class PrizePaid(PaymentEvent, Event):
+    """A prize left for its winner."""
+
+    TOPIC = "payment.prize_paid"
+
+
+class RuleSetPublished(Event):
+    """A rule set may be used by weeks to come."""
+
+    TOPIC = "office.rule_set_published"
+    rules: Rules
+    rules_hash: str
+    version: str
+
+
+class SeedChainAnchored(Event):
+    """A new season's chain of seeds begins: `anchor` is the first week's commitment."""
+
+    TOPIC = "office.seed_chain_anchored"
+    anchor: str
+    length: int
+
+
+class KeyAdded(Event):
+    """A public key that signs checkpoints came into use."""
+
+    TOPIC = "office.key_added"
+    key_id: str
+    public_key: str
+    purpose: str
+
+
+class KeyRetired(Event):
+    """A key signs nothing from here on."""
+
+    TOPIC = "office.key_retired"
+    key_id: str
+
+
+class WeekListed(Event):
+    """A week is final: its size and root, so that the list of weeks proves complete."""
+
+    TOPIC = "office.week_finalised"
+    root: str
+    size: int
+    week: str

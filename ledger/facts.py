@@ -1,0 +1,158 @@
+"""Facts: events in their envelopes, their stored form, and the export line that anyone can hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ledger.events import Event, event_types
+from ledger.ids import position_token
+from ledger.instants import Instant
+
+
+class UnknownTopic(Exception):
+    """The log holds an event that this release does not know: upgrade before reading on."""
+
+
+class UnreadableEvent(Exception):
+    """A stored event does not have the fields of its topic and schema."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it is stored: `state` is the canonical JSON of its data, never changed, never upcast."""
+
+    log: str
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    schema: int
+    state: bytes
+    recorded_at: Instant
+    actor: str
+    request: str
+    cause: str | None
+
+    @property
+    def token(self) -> str:
+        """The opaque token of this record's place."""
+        return position_token(self.log, self.position)
+
+
+class Fact(msgspec.Struct, kw_only=True):
+    """An event in its envelope. The append stamps `position` and `recorded_at`; before that they are 0 and None."""
+
+    log: str
+    stream: UUID
+    version: int
+    event: Event
+    actor: str
+    request: str
+    cause: str | None = None
+    position: int = 0
+    recorded_at: Instant | None = None
+
+    @property
+    def token(self) -> str:
+        """The opaque token of this fact's place."""
+        return position_token(self.log, self.position)
+
+    @property
+    def at(self) -> Instant:
+        """When it was recorded; only a stamped fact has a time."""
+        if self.recorded_at is None:
+            raise ValueError(f"{self.event.TOPIC} of stream {self.stream} is not recorded yet")
+        return self.recorded_at
+
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+Upcasts = Mapping[tuple[str, int], Upcast]
+
+UPCASTS: Upcasts = {}
+"""From (topic, schema) to the function that turns its data into that of the next schema. Stored data stays as it is."""
+
+
+def _encode_special(value: Any) -> str:
+    if isinstance(value, Instant):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in an event")
+
+
+def _decode_special(wanted: type, value: Any) -> Any:
+    if wanted is Instant:
+        return Instant.parse(value)
+    raise TypeError(f"{wanted.__name__} has no place in an event")
+
+
+_CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=_encode_special)
+
+
+@cache
+def _decoder(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
+    return msgspec.json.Decoder(event_type, dec_hook=_decode_special)
+
+
+def canonical(value: Any) -> bytes:
+    """Return RFC 8785 canonical JSON of a value without floats: keys sorted, nothing between tokens."""
+    return _CANONICAL.encode(value)
+
+
+def decode(record: Record, *, upcasts: Upcasts = UPCASTS) -> Event:
+    """Return the event of a record, brought to today's schema.
+
+    Raises UnknownTopic, or UnreadableEvent where the data does not fit; both name the position.
+    """
+    event_type = event_types().get(record.topic)
+    if event_type is None:
+        raise UnknownTopic(f"{record.token}: topic {record.topic!r} is not known to this release")
+    try:
+        if record.schema == event_type.SCHEMA:
+            return _decoder(event_type).decode(record.state)
+        data = msgspec.json.decode(record.state)
+        for schema in range(record.schema, event_type.SCHEMA):
+            data = upcasts[record.topic, schema](data)
+        return msgspec.convert(data, event_type, dec_hook=_decode_special)
+    except (msgspec.DecodeError, KeyError, ValueError) as error:
+        raise UnreadableEvent(f"{record.token}: {record.topic} schema {record.schema}: {error}") from error
+
+
+def fact_of(record: Record) -> Fact:
+    """Return the fact that a record holds."""
+    return Fact(
+        log=record.log,
+        stream=record.stream,
+        version=record.version,
+        event=decode(record),
+        actor=record.actor,
+        request=record.request,
+        cause=record.cause,
+        position=record.position,
+        recorded_at=record.recorded_at,
+    )
+
+
+def export_line(record: Record) -> bytes:
+    """Return the record's line of an export, without LF: canonical JSON of the envelope with its data.
+
+    The stored state goes in as it is, so the bytes depend on nothing but the record. They are the leaf that a
+    Merkle tree of the log hashes.
+    """
+    return canonical(
+        {
+            "actor": record.actor,
+            "cause": record.cause,
+            "data": msgspec.Raw(record.state),
+            "log": record.log,
+            "position": record.position,
+            "recorded_at": str(record.recorded_at),
+            "request": record.request,
+            "schema": record.schema,
+            "stream": record.stream,
+            "type": record.topic,
+            "version": record.version,
+        }
+    )

@@ -1,0 +1,272 @@
+"""A game as the write path sees it: its start, its markets and quotes, and whether it takes stakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from ledger.aggregate import Aggregate, LedgerError
+from ledger.events import (
+    GameLocked,
+    GameMovedOut,
+    GameRescheduled,
+    GameScheduled,
+    GameUnlocked,
+    MarketQuoted,
+    MarketReopened,
+    MarketSuspended,
+)
+from ledger.facts import Fact
+from ledger.ids import market_id, odds_id
+from ledger.instants import Instant
+
+POSTPONED = "postponed"
+SCHEDULED_START = "scheduled start"
+
+
+class UnknownMarket(LedgerError):
+    """No such market is listed."""
+
+    code = "unknown_market"
+
+
+class UnknownOutcome(LedgerError):
+    """The market does not offer this outcome."""
+
+    code = "unknown_outcome"
+
+
+class MarketClosed(LedgerError):
+    """The market takes no stakes now: suspended, without a quote, or its game has started."""
+
+    code = "market_closed"
+
+
+class QuoteChanged(LedgerError):
+    """The quote is no longer on the board; `quote` is the one that is."""
+
+    code = "quote_changed"
+
+    def __init__(self, message: str, quote: Quote) -> None:
+        super().__init__(message)
+        self.quote = quote
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A line and its American prices by outcome, on offer from `at` on."""
+
+    odds_id: UUID
+    line: str | None
+    prices: Mapping[str, int]
+    source: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One outcome of a market at the quote on the board: what a stake freezes."""
+
+    game_id: UUID
+    market_id: UUID
+    odds_id: UUID
+    market: str
+    outcome: str
+    line: str | None
+    price: int
+
+
+@dataclass(slots=True)
+class Market:
+    """A market of a game; `suspended` says why it takes no stakes, if so."""
+
+    market_id: UUID
+    market: str
+    quote: Quote | None = None
+    suspended: str | None = None
+
+
+class Game(Aggregate):
+    """One listing of a game in a week."""
+
+    def __init__(self) -> None:
+        self.listed: GameScheduled | None = None
+        self.starts_at: Instant
+        self.markets: dict[str, Market] = {}
+        self.three_way_odds: set[UUID] = set()
+        self.suspended: str | None = None
+        self.locked: str | None = None
+        self.started_at: Instant | None = None
+        self.moved_out = False
+
+    @property
+    def listing(self) -> GameScheduled:
+        """How the game was listed."""
+        if self.listed is None:
+            raise UnknownMarket(f"game {self.id} is not listed in this week")
+        return self.listed
+
+    @property
+    def is_postponed(self) -> bool:
+        """Called off for now, and neither started nor given a new start since."""
+        return self.suspended == POSTPONED and self.started_at is None
+
+    def schedule(
+        self, *, external_id: str, league: str, home: str, away: str, starts_at: datetime, source: str
+    ) -> Fact | None:
+        """List the game; None where it is listed already."""
+        if self.listed is not None:
+            return None
+        return self.trigger(
+            GameScheduled(
+                away=away,
+                external_id=external_id,
+                home=home,
+                league=league,
+                source=source,
+                starts_at=Instant.of(starts_at),
+            )
+        )
+
+    def reschedule(self, *, starts_at: datetime) -> Fact | None:
+        """Move the start within the week: bets stand, and what was stopped for it opens again."""
+        if starts_at == self.starts_at and not self.is_postponed:
+            return None
+        was_postponed = self.is_postponed
+        moved = self.trigger(GameRescheduled(starts_at=Instant.of(starts_at)))
+        if self.locked == SCHEDULED_START:
+            self.trigger(GameUnlocked(why="rescheduled"))
+        if was_postponed:
+            self.trigger(MarketReopened(market_id=None, why="rescheduled"))
+        return moved
+
+    def move_out(self, *, starts_at: datetime) -> Fact | None:
+        """End this listing: the start is no longer in the week."""
+        return None if self.moved_out else self.trigger(GameMovedOut(starts_at=Instant.of(starts_at)))
+
+    def quote(
+        self, *, market: str, line: str | None, prices: Mapping[str, int], source: str, at: datetime
+    ) -> Fact | None:
+        """Put a line and prices on offer; None for what is not newer, or says nothing new."""
+        current = self.markets[market].quote if market in self.markets else None
+        if current is not None:
+            if at <= current.at or source != current.source:
+                return None
+            if (line, dict(prices)) == (current.line, dict(current.prices)):
+                return None
+        market_key = market_id(self.id, market)
+        return self.trigger(
+            MarketQuoted(
+                at=Instant.of(at),
+                line=line,
+                market=market,
+                market_id=market_key,
+                odds_id=odds_id(market_key, source, at),
+                prices=dict(prices),
+                source=source,
+            )
+        )
+
+    def suspend(self, *, market: str | None, why: str) -> Fact | None:
+        """Stop stakes on a market, or on the whole game; None where they are stopped already."""
+        if market is None:
+            return None if self.suspended == why else self.trigger(MarketSuspended(market_id=None, why=why))
+        if self._market(market).suspended is not None:
+            return None
+        return self.trigger(MarketSuspended(market_id=market_id(self.id, market), why=why))
+
+    def reopen(self, *, market: str | None, why: str) -> Fact | None:
+        """Let stakes go on, on a market or on all of them; None where nothing was stopped."""
+        if market is None:
+            stopped = self.suspended or any(each.suspended for each in self.markets.values())
+            return self.trigger(MarketReopened(market_id=None, why=why)) if stopped else None
+        if self._market(market).suspended is None:
+            return None
+        return self.trigger(MarketReopened(market_id=market_id(self.id, market), why=why))
+
+    def lock(self, *, why: str, started_at: datetime | None = None) -> Fact | None:
+        """Stop stakes for good; a lock without the real start is repeated once that is learnt."""
+        learnt = started_at is not None and started_at != self.started_at
+        if self.locked is not None and not learnt:
+            return None
+        known = Instant.of(started_at) if started_at is not None else self.started_at
+        return self.trigger(GameLocked(started_at=known, why=why))
+
+    def unlock(self, *, why: str) -> Fact | None:
+        """Lift the lock."""
+        return None if self.locked is None else self.trigger(GameUnlocked(why=why))
+
+    def offer(self, *, market_id: UUID, odds_id: UUID, outcome: str, at: datetime) -> Offer:
+        """Return what a stake would freeze; raises MarketClosed, QuoteChanged or UnknownOutcome."""
+        market = self.market(market_id)
+        stopped = self.stopped(market, at=at)
+        if stopped is not None:
+            raise MarketClosed(f"market {market_id} takes no stakes: {stopped}")
+        quote = market.quote
+        assert quote is not None
+        if quote.odds_id != odds_id:
+            raise QuoteChanged(f"market {market_id} is now quoted as {quote.odds_id}, not {odds_id}", quote)
+        if outcome not in quote.prices:
+            raise UnknownOutcome(f"market {market_id} offers {', '.join(sorted(quote.prices))}, not {outcome!r}")
+        return Offer(self.id, market_id, odds_id, market.market, outcome, quote.line, quote.prices[outcome])
+
+    def stopped(self, market: Market, *, at: datetime) -> str | None:
+        """Say why a market takes no stakes at an instant, or None where it does."""
+        if self.moved_out:
+            return "the game moved out of the week"
+        if self.locked is not None:
+            return self.locked
+        if at >= self.starts_at:
+            return SCHEDULED_START
+        return self.suspended or market.suspended or (None if market.quote else "no quote yet")
+
+    def market(self, market_id: UUID) -> Market:
+        """Return one of the game's markets by id; raises UnknownMarket."""
+        for market in self.markets.values():
+            if market.market_id == market_id:
+                return market
+        raise UnknownMarket(f"game {self.id} has no market {market_id}")
+
+    def _market(self, name: str) -> Market:
+        return self.markets.get(name) or Market(market_id(self.id, name), name)
+
+    def apply(self, fact: Fact) -> None:
+        """Fold one event."""
+        match fact.event:
+            case GameScheduled() as event:
+                self.listed = event
+                self.starts_at = event.starts_at
+            case GameRescheduled(starts_at=starts_at):
+                self.starts_at = starts_at
+            case GameMovedOut():
+                self.moved_out = True
+            case MarketQuoted() as event:
+                market = self.markets.setdefault(event.market, self._market(event.market))
+                market.quote = Quote(event.odds_id, event.line, event.prices, event.source, event.at)
+                if "draw" in event.prices:
+                    self.three_way_odds.add(event.odds_id)
+            case MarketSuspended(market_id=None, why=why):
+                self.suspended = why
+            case MarketSuspended(market_id=stopped, why=why):
+                self._by_id(stopped).suspended = why
+            case MarketReopened(market_id=None):
+                self.suspended = None
+                for market in self.markets.values():
+                    market.suspended = None
+            case MarketReopened(market_id=reopened):
+                self._by_id(reopened).suspended = None
+            case GameLocked(started_at=started_at, why=why):
+                self.locked = why
+                self.started_at = started_at
+            case GameUnlocked():
+                self.locked = None
+                self.started_at = None
+
+    def _by_id(self, wanted: UUID | None) -> Market:
+        """Return a market that an event names; one that is suspended before its first quote is made here."""
+        for name in ("moneyline", "spread", "total"):
+            if market_id(self.id, name) == wanted:
+                return self.markets.setdefault(name, Market(market_id(self.id, name), name))
+        raise UnknownMarket(f"game {self.id} has no market {wanted}")

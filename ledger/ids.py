@@ -1,0 +1,59 @@
+"""The ids that can be computed: the same names give the same id in every process and in an auditor's program."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+from ledger.instants import instant_text
+
+FAIRPOOL = uuid5(NAMESPACE_DNS, "fairpool")
+OFFICE = "office"
+
+
+@lru_cache(maxsize=1024)
+def week_stream(week: str) -> UUID:
+    """Return the stream of a week such as `2026-W47`, in whose namespace its pools and games are named."""
+    return uuid5(FAIRPOOL, week)
+
+
+def registration_stream(entry: UUID) -> UUID:
+    """Return the stream of an entry's enrolment, which ends before the account's begins."""
+    return uuid5(entry, "registration")
+
+
+def pool_id(week: str, name: str) -> UUID:
+    """Return the id of the pool called `name`, for instance `W2026-47-A`."""
+    return uuid5(week_stream(week), name)
+
+
+def game_id(week: str, source: str, external_id: str, listing: int = 1) -> UUID:
+    """Return the id of a game; `listing` counts how often its source listed it anew in the same week."""
+    name = f"{source}/{external_id}" if listing == 1 else f"{source}/{external_id}#{listing}"
+    return uuid5(week_stream(week), name)
+
+
+def market_id(game: UUID, market: str) -> UUID:
+    """Return the id of `moneyline`, `spread` or `total` on a game."""
+    return uuid5(game, market)
+
+
+def odds_id(market: UUID, source: str, at: datetime) -> UUID:
+    """Return the id of the quote that `source` gave on a market at an instant."""
+    return uuid5(market, f"{source}/{instant_text(at)}")
+
+
+def settlement_stream(game: UUID) -> UUID:
+    """Return the stream in which a game's results and its settlement are kept."""
+    return uuid5(game, "settlement")
+
+
+def bet_id(entry: UUID, idempotency_key: str) -> UUID:
+    """Return the id of the bet that a request names by its key: a repeated request names the same bet."""
+    return uuid5(entry, idempotency_key)
+
+
+def position_token(log: str, position: int) -> str:
+    """Return the opaque token of a position on the wire, `2026-W47:5123`."""
+    return f"{log}:{position}"

@@ -1,0 +1,234 @@
+"""The event store: the `eventsourcing` library's recorder, one a log, with our append beside its selects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ledger.datastore import Datastore, cursor_on
+from ledger.facts import Fact, Record, canonical
+from ledger.instants import Instant
+from ledger.sql import queries
+
+PAGE = 5_000
+END = 2**62
+
+
+class LogNotOpen(Exception):
+    """The log does not exist yet: an operator opens its week first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a log ends, and when its last event was recorded."""
+
+    position: int
+    recorded_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to write in the transaction of a command; one that is there already refuses the command."""
+
+    table: str
+    values: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one append carries, by group: facts, the streams decided on, time limits, and at most one row each.
+
+    `known` is the position up to which the caller has seen the log, `now` the service's clock.
+    """
+
+    known: int
+    now: datetime
+    facts: list[tuple[int, Fact]] = field(default_factory=list)
+    behind: list[tuple[int, UUID]] = field(default_factory=list)
+    before: list[tuple[int, datetime]] = field(default_factory=list)
+    rows: list[tuple[int, Row]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The store's verdict: groups in `left_out` are stale or, in `rows_refused`, have a row that was there.
+
+    `base` is the position before the batch: what lies between `known` and it is the news.
+    """
+
+    base: int
+    recorded_at: Instant
+    left_out: frozenset[int]
+    rows_refused: frozenset[int]
+
+
+class LogRecorder(PostgresApplicationRecorder):
+    """The recorder of one log, on the log's own partition.
+
+    The library's selects work unchanged, and its save appends as we do: there is one way into the log.
+    """
+
+    def __init__(self, datastore: Datastore, log: str) -> None:
+        self.log = log
+        self.store = datastore
+        self.sql = queries("ledger", "recorder.sql")
+        super().__init__(datastore, events_table_name="events_" + log.lower().translate(str.maketrans("-.", "__")))
+
+    def create_table(self) -> None:
+        """Create the log's partition and head; doing it again changes nothing."""
+        self._rows("open_log")
+
+    def append(self, batch: Batch, *, on: Connection[Any] | None = None) -> Appended:
+        """Append what of the batch is still true, in one round trip, and stamp those facts.
+
+        `on` is a connection that holds the head (see `held`). Raises psycopg.OperationalError when the connection
+        broke: then the commit is in doubt, and only the log can tell.
+        """
+        facts = [fact for _, fact in batch.facts]
+        parameters = {
+            **_events(
+                [group for group, _ in batch.facts],
+                [(fact.stream, fact.version, fact.event.TOPIC, canonical(fact.event)) for fact in facts],
+                schemas=[fact.event.SCHEMA for fact in facts],
+                origins=[(fact.actor, fact.request, fact.cause or "") for fact in facts],
+            ),
+            "known": batch.known,
+            "now": batch.now,
+            "behind_groups": [group for group, _ in batch.behind],
+            "behind_streams": [stream for _, stream in batch.behind],
+            "before_groups": [group for group, _ in batch.before],
+            "before": [before for _, before in batch.before],
+            "rows": canonical(
+                [{"group": group, "row": row.values, "table": row.table} for group, row in batch.rows]
+            ).decode(),
+        }
+        appended = self._append(parameters, on=on)
+        position = appended.base
+        for group, fact in batch.facts:
+            if group not in appended.left_out:
+                position += 1
+                fact.position = position
+                fact.recorded_at = appended.recorded_at
+        return appended
+
+    @contextmanager
+    def held(self) -> Iterator[Connection[Any]]:
+        """Hold the head for a while, so that a decision on the whole log is still true when it is appended."""
+        with self.store.connection() as connection, connection.transaction():
+            cursor_on(connection).execute(self.sql["hold"], {"log": self.log})
+            yield connection
+
+    def head(self) -> Head:
+        """Return where the log ends; raises LogNotOpen."""
+        rows = self._rows("head")
+        if not rows:
+            raise LogNotOpen(f"log {self.log} is not open: open its week first")
+        position, recorded_at = rows[0]
+        return Head(position, Instant.of(recorded_at) if position else None)
+
+    def read(self, *, after: int = 0, until: int = END, limit: int = PAGE) -> list[Record]:
+        """Return at most `limit` records behind position `after`, up to `until`, in order."""
+        return self._records("read", after=after, until=until, limit=limit)
+
+    def read_all(self, *, after: int = 0, until: int = END) -> Iterator[Record]:
+        """Yield all records behind `after`, up to `until`, a page at a time, in constant memory."""
+        while page := self.read(after=after, until=until):
+            yield from page
+            after = page[-1].position
+
+    def read_topics(self, *topics: str, after: int = 0) -> list[Record]:
+        """Return the records of some topics; of `account.*` only `account.opened` can be looked up so."""
+        return self._records("read_topics", topics=list(topics), after=after)
+
+    def read_streams(self, streams: Sequence[UUID]) -> list[Record]:
+        """Return all records of the streams, each stream in order of version."""
+        return self._records("read_streams", streams=list(streams))
+
+    def count_open_stakes(self) -> int:
+        """Return how many stakes of the log are not resolved."""
+        return int(self._rows("count_open_stakes")[0][0])
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
+        """Append what the library saves; raises its IntegrityError where the stream has moved on."""
+        parameters = {
+            **_events(
+                [1] * len(stored_events),
+                [(event.originator_id, event.originator_version, event.topic, event.state) for event in stored_events],
+                schemas=[1] * len(stored_events),
+                origins=[("library", "", "")] * len(stored_events),
+            ),
+            **{"known": self.head().position, "now": datetime.min.replace(tzinfo=UTC), "rows": "[]"},
+            **{"behind_groups": [], "behind_streams": [], "before_groups": [], "before": []},
+        }
+        try:
+            base = self._append(parameters).base
+        except (psycopg.errors.UniqueViolation, psycopg.errors.DataException) as error:
+            raise IntegrityError(str(error)) from error
+        return range(base + 1, base + 1 + len(stored_events))
+
+    def _append(self, parameters: Mapping[str, Any], *, on: Connection[Any] | None = None) -> Appended:
+        base, recorded_at, left_out, rows_refused = self._rows("append", on=on, **parameters)[0]
+        return Appended(base, Instant.of(recorded_at), frozenset(left_out), frozenset(rows_refused))
+
+    def _records(self, query: str, **parameters: Any) -> list[Record]:
+        return [_record(row) for row in self._rows(query, **parameters)]
+
+    def _rows(self, query: str, *, on: Connection[Any] | None = None, **parameters: Any) -> list[TupleRow]:
+        parameters["log"] = self.log
+        if on is not None:
+            return cursor_on(on).execute(self.sql[query], parameters, binary=True, prepare=True).fetchall()
+        with self.store.connection() as connection:
+            return cursor_on(connection).execute(self.sql[query], parameters, binary=True, prepare=True).fetchall()
+
+
+def open_logs(datastore: Datastore) -> list[str]:
+    """Return the names of all logs, the office first, then the weeks in order."""
+    with datastore.connection() as connection:
+        return [log for (log,) in cursor_on(connection).execute(queries("ledger", "recorder.sql")["logs"])]
+
+
+def _events(
+    groups: list[int],
+    events: Sequence[tuple[Any, int, str, bytes]],
+    *,
+    schemas: list[int],
+    origins: Sequence[tuple[str, str, str]],
+) -> dict[str, Any]:
+    return {
+        "groups": groups,
+        "streams": [event[0] for event in events],
+        "versions": [event[1] for event in events],
+        "topics": [event[2] for event in events],
+        "states": [event[3] for event in events],
+        "schemas": schemas,
+        "actors": [origin[0] for origin in origins],
+        "requests": [origin[1] for origin in origins],
+        "causes": [origin[2] for origin in origins],
+    }
+
+
+def _record(row: TupleRow) -> Record:
+    log, position, stream, version, topic, schema, state, recorded_at, actor, request, cause = row
+    return Record(
+        log=log,
+        position=position,
+        stream=stream,
+        version=version,
+        topic=topic,
+        schema=schema,
+        state=state,
+        recorded_at=Instant.of(recorded_at),
+        actor=actor,
+        request=request,
+        cause=cause,
+    )

@@ -1,0 +1,50 @@
+-- name: append
+-- Appends a batch in one round trip; see the function for what the arrays mean.
+SELECT base, recorded_at, left_out, rows_refused FROM append(
+  %(log)s, %(known)s, %(now)s,
+  %(groups)b::int[], %(streams)b::uuid[], %(versions)b::bigint[], %(topics)b::text[], %(schemas)b::smallint[],
+  %(states)b::bytea[], %(actors)b::text[], %(requests)b::text[], %(causes)b::text[],
+  %(behind_groups)b::int[], %(behind_streams)b::uuid[], %(before_groups)b::int[], %(before)b::timestamptz[],
+  %(rows)s::jsonb)
+
+-- name: hold
+-- Locks the head until the transaction ends, so that nobody appends meanwhile.
+SELECT position FROM heads WHERE log = %(log)s FOR UPDATE
+
+-- name: open_log
+-- Creates the log's partition and head row.
+SELECT open_log(%(log)s)
+
+-- name: head
+-- The position and time of the log's last event; no row where the log is not open.
+SELECT position, recorded_at FROM heads WHERE log = %(log)s
+
+-- name: logs
+-- All logs, the office first, then the weeks in order.
+SELECT log FROM heads ORDER BY log <> 'office', log
+
+-- name: read
+-- Records in order of position.
+SELECT log, notification_id, originator_id, originator_version, topic, schema, state, recorded_at, actor, request, cause
+FROM events WHERE log = %(log)s AND notification_id > %(after)s AND notification_id <= %(until)s
+ORDER BY notification_id LIMIT %(limit)s
+
+-- name: read_topics
+-- Records of the topics that are looked up for a whole log (see the index events_by_topic).
+SELECT log, notification_id, originator_id, originator_version, topic, schema, state, recorded_at, actor, request, cause
+FROM events
+WHERE log = %(log)s AND topic = ANY (%(topics)s) AND notification_id > %(after)s
+  AND (topic NOT LIKE 'account.%%' OR topic = 'account.opened')
+ORDER BY notification_id
+
+-- name: read_streams
+-- All records of some streams, each stream in order.
+SELECT log, notification_id, originator_id, originator_version, topic, schema, state, recorded_at, actor, request, cause
+FROM events WHERE log = %(log)s AND originator_id = ANY (%(streams)b::uuid[])
+ORDER BY originator_id, originator_version
+
+-- name: count_open_stakes
+-- Stakes placed less stakes resolved: zero means that escrow is zero, as each stake is resolved once.
+SELECT count(*) FILTER (WHERE topic = 'account.stake_placed')
+     - count(*) FILTER (WHERE topic IN ('account.bet_won', 'account.bet_lost', 'account.stake_returned'))
+FROM events WHERE log = %(log)s AND topic LIKE 'account.%%'

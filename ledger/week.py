@@ -1,0 +1,241 @@
+"""A week: registering → grouped → closed → settled → final, and the draw in between."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ledger import weeks
+from ledger.aggregate import Aggregate, LedgerError
+from ledger.draw import ALGORITHM, Pool, commitment, roster_hash
+from ledger.events import (
+    DrawnPool,
+    PoolsDrawn,
+    RosterFrozen,
+    WeekClosed,
+    WeekFinalised,
+    WeekGrouped,
+    WeekOpened,
+    WeekSealed,
+    WeekSettled,
+)
+from ledger.facts import Fact
+from ledger.ids import pool_id
+from ledger.instants import Instant
+from ledger.rules import Rules, rules_hash
+
+
+class UnknownWeek(LedgerError):
+    """The week has not been opened."""
+
+    code = "unknown_week"
+
+
+class WeekNotOver(LedgerError):
+    """It is too early in the week for this."""
+
+    code = "too_early"
+
+
+class RegistrationClosed(LedgerError):
+    """The week no longer takes enrolments."""
+
+    code = "registration_closed"
+
+
+class BettingClosed(LedgerError):
+    """The week takes no stakes: it is not drawn yet, or it is over."""
+
+    code = "betting_closed"
+
+
+class WrongSeed(LedgerError):
+    """The seed does not open the week's commitment."""
+
+    code = "wrong_seed"
+
+
+class WeekNotResolved(LedgerError):
+    """Something in the week still waits for a result or a payout."""
+
+    code = "week_not_resolved"
+
+
+class Week(Aggregate):
+    """One week's state and rules. The facts it keeps answer commands that come again."""
+
+    opened: Fact | None = None
+    frozen: Fact | None = None
+    drawn: Fact | None = None
+    grouped: Fact | None = None
+    closed: Fact | None = None
+    settled: Fact | None = None
+    finalised: Fact | None = None
+    sealed: Fact | None = None
+    settled_n: int = 0
+
+    week: str
+    rules: Rules
+    starts_at: Instant
+    ends_at: Instant
+    seed_commitment: str
+
+    @property
+    def state(self) -> str:
+        """Where the week is: unknown, registering, grouped, closed, settled or final."""
+        for state, fact in (
+            ("final", self.finalised),
+            ("settled", self.settled),
+            ("closed", self.closed),
+            ("grouped", self.grouped),
+            ("registering", self.opened),
+        ):
+            if fact is not None:
+                return state
+        return "unknown"
+
+    @property
+    def rules_hash(self) -> str:
+        """The hash of the rules that the week plays by."""
+        return self._opening.rules_hash
+
+    @property
+    def draw_seed(self) -> str:
+        """The revealed seed in hex, which is the next week's commitment; refused before the draw."""
+        if self.drawn is None:
+            raise WeekNotOver(f"week {self.week} is not drawn yet: its seed is still secret")
+        assert isinstance(self.drawn.event, PoolsDrawn)
+        return self.drawn.event.seed
+
+    def open(self, *, week: str, rules: Rules, seed_commitment: str) -> Fact:
+        """Open the week for enrolments."""
+        return self.opened or self.trigger(
+            WeekOpened(
+                ends_at=Instant.of(weeks.ends_at(week)),
+                rules=rules,
+                rules_hash=rules_hash(rules),
+                seed_commitment=seed_commitment,
+                starts_at=Instant.of(weeks.starts_at(week)),
+                week=week,
+            )
+        )
+
+    def admit(self, at: datetime) -> None:
+        """Refuse an enrolment, or its withdrawal, once the week has started."""
+        self.require_open()
+        if self.frozen is not None or at >= self.starts_at:
+            raise RegistrationClosed(f"week {self.week} started at {self.starts_at}: enrol for the next one")
+
+    def freeze_roster(self, *, entries: Collection[UUID], position: int, at: datetime) -> Fact:
+        """Fix who plays; `position` is where the log ends, `entries` who is enrolled there."""
+        self.require_open()
+        if at < self.starts_at:
+            raise WeekNotOver(f"week {self.week} is drawn when it starts, at {self.starts_at}")
+        return self.frozen or self.trigger(
+            RosterFrozen(
+                beacon=None, position=position, roster_hash=roster_hash(self.week, entries), size=len(entries)
+            )
+        )
+
+    def draw(self, *, seed: bytes, pools: Collection[Pool]) -> Fact:
+        """Reveal the seed and the pools that follow from it."""
+        if self.drawn is not None:
+            return self.drawn
+        if self.frozen is None:
+            raise WeekNotOver(f"week {self.week}: the roster is frozen before the draw")
+        if commitment(seed).hex() != self.seed_commitment:
+            raise WrongSeed(f"week {self.week}: the seed does not open the commitment {self.seed_commitment}")
+        drawn = tuple(
+            DrawnPool(name=pool.name, pool_id=pool_id(self.week, pool.name), size=len(pool.entries)) for pool in pools
+        )
+        return self.trigger(
+            PoolsDrawn(algorithm=ALGORITHM, pools=drawn, randomness="", seed=seed.hex(), signature="")
+        )
+
+    def group(self) -> Fact:
+        """Open betting, after the last account was granted."""
+        if self.drawn is None:
+            raise WeekNotOver(f"week {self.week} is grouped after its draw")
+        return self.grouped or self.trigger(WeekGrouped())
+
+    def require_betting(self) -> None:
+        """Refuse stakes outside `grouped`."""
+        if self.state != "grouped":
+            raise BettingClosed(f"week {self.week} takes no stakes: it is {self.state}")
+
+    def close(self, *, at: datetime) -> Fact:
+        """Stop stakes, at the week's end."""
+        if self.grouped is None or at < self.ends_at:
+            self.require_open()
+            raise WeekNotOver(f"week {self.week} is {self.state} and ends at {self.ends_at}")
+        return self.closed or self.trigger(WeekClosed())
+
+    def settle(self, *, unresolved: Collection[str], open_stakes: int, standings_hash: str) -> Fact:
+        """Declare everything resolved, for the first time or after a correction."""
+        if self.closed is None:
+            raise WeekNotResolved(f"week {self.week} is {self.state}: it is settled after it closed")
+        if unresolved or open_stakes:
+            waiting = ", ".join(sorted(unresolved)[:5]) or "no game"
+            raise WeekNotResolved(f"week {self.week}: {open_stakes} stakes are open, and waiting for {waiting}")
+        return self.trigger(WeekSettled(n=self.settled_n + 1, standings_hash=standings_hash))
+
+    @property
+    def final_at(self) -> datetime | None:
+        """When the correction window is over: counted from the last settlement, and bounded from the week's end."""
+        if self.settled is None:
+            return None
+        limit: timedelta = self.rules.correction_limit
+        return min(self.settled.at + self.rules.correction_window, self.ends_at + limit)
+
+    def finalise(self, *, at: datetime, unresolved: Collection[str], standings_hash: str, override: bool) -> Fact:
+        """End the correction window; an operator may `override` its length, never an unfinished resolution."""
+        if self.finalised is not None:
+            return self.finalised
+        if self.final_at is None:
+            raise WeekNotResolved(f"week {self.week} is {self.state}: it is finalised after it is settled")
+        if unresolved:
+            raise WeekNotResolved(f"week {self.week}: a correction of {', '.join(sorted(unresolved))} is under way")
+        if at < self.final_at and not override:
+            raise WeekNotOver(f"week {self.week} may be corrected until {self.final_at}")
+        return self.trigger(WeekFinalised(standings_hash=standings_hash))
+
+    def require_open(self) -> None:
+        """Refuse a week that nobody opened."""
+        if self.opened is None:
+            raise UnknownWeek("the week is not open: an operator opens it first")
+
+    @property
+    def _opening(self) -> WeekOpened:
+        self.require_open()
+        assert self.opened is not None
+        assert isinstance(self.opened.event, WeekOpened)
+        return self.opened.event
+
+    def apply(self, fact: Fact) -> None:
+        """Fold one event."""
+        match fact.event:
+            case WeekOpened() as event:
+                self.opened = fact
+                self.week = event.week
+                self.rules = event.rules
+                self.starts_at = event.starts_at
+                self.ends_at = event.ends_at
+                self.seed_commitment = event.seed_commitment
+            case RosterFrozen():
+                self.frozen = fact
+            case PoolsDrawn():
+                self.drawn = fact
+            case WeekGrouped():
+                self.grouped = fact
+            case WeekClosed():
+                self.closed = fact
+            case WeekSettled(n=n):
+                self.settled = fact
+                self.settled_n = n
+            case WeekFinalised():
+                self.finalised = fact
+            case WeekSealed():
+                self.sealed = fact
+
+
