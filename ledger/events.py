@@ -35,7 +35,7 @@ def event_types() -> dict[str, type[Event]]:
 # The week.
 
 
-class WeekOpened(Event):
+class WeekOpened(Event, frozen=True, kw_only=True):
     """A week began to take enrolments, under these rules and bound to this seed."""
 
     TOPIC = "week.opened"
@@ -54,7 +54,7 @@ class Beacon(msgspec.Struct, frozen=True, kw_only=True):
     round: int
 
 
-class RosterFrozen(Event):
+class RosterFrozen(Event, frozen=True, kw_only=True):
     """Who plays is fixed: all entries enrolled and not withdrawn up to `position`."""
 
     TOPIC = "week.roster_frozen"
@@ -72,7 +72,7 @@ class DrawnPool(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-class PoolsDrawn(Event):
+class PoolsDrawn(Event, frozen=True, kw_only=True):
     """The seed was revealed and the pools follow from it."""
 
     TOPIC = "week.pools_drawn"
@@ -83,19 +83,19 @@ class PoolsDrawn(Event):
     signature: str
 
 
-class WeekGrouped(Event):
+class WeekGrouped(Event, frozen=True, kw_only=True):
     """Every account is open and granted: bets may be placed."""
 
     TOPIC = "week.grouped"
 
 
-class WeekClosed(Event):
+class WeekClosed(Event, frozen=True, kw_only=True):
     """The week ended: no stake after this; games that have started play on."""
 
     TOPIC = "week.closed"
 
 
-class WeekSettled(Event):
+class WeekSettled(Event, frozen=True, kw_only=True):
     """All games are resolved and escrow is zero, for the `n`-th time in this week."""
 
     TOPIC = "week.settled"
@@ -103,14 +103,14 @@ class WeekSettled(Event):
     standings_hash: str
 
 
-class WeekFinalised(Event):
+class WeekFinalised(Event, frozen=True, kw_only=True):
     """The correction window is over: nothing moves in this week any more."""
 
     TOPIC = "week.finalised"
     standings_hash: str
 
 
-class WeekSealed(Event):
+class WeekSealed(Event, frozen=True, kw_only=True):
     """The book is closed: the last event of the log."""
 
     TOPIC = "week.sealed"
@@ -119,7 +119,7 @@ class WeekSealed(Event):
 # Entries and accounts.
 
 
-class EntryEnrolled(Event):
+class EntryEnrolled(Event, frozen=True, kw_only=True):
     """A player takes part in the week, as this entry, under these rules.
 
     `entry` is in the data because the stream's id is derived from it one way: the roster is read from the log.
@@ -132,14 +132,14 @@ class EntryEnrolled(Event):
     via: str
 
 
-class EntryWithdrawn(Event):
+class EntryWithdrawn(Event, frozen=True, kw_only=True):
     """The entry no longer takes part."""
 
     TOPIC = "entry.withdrawn"
     reason: str
 
 
-class AccountOpened(Event):
+class AccountOpened(Event, frozen=True, kw_only=True):
     """The entry was dealt into a pool."""
 
     TOPIC = "account.opened"
@@ -147,7 +147,7 @@ class AccountOpened(Event):
     pool_name: str
 
 
-class CreditsGranted(Event):
+class CreditsGranted(Event, frozen=True, kw_only=True):
     """The week's credits were given."""
 
     TOPIC = "account.credits_granted"
@@ -155,7 +155,7 @@ class CreditsGranted(Event):
     available: int
 
 
-class StakePlaced(Event):
+class StakePlaced(Event, frozen=True, kw_only=True):
     """A bet was placed: the stake left the balance, the terms are frozen."""
 
     TOPIC = "account.stake_placed"
@@ -172,7 +172,7 @@ class StakePlaced(Event):
     stake: int
 
 
-class BetWon(Event):
+class BetWon(Event, frozen=True, kw_only=True):
     """The bet won: `payout` holds the stake."""
 
     TOPIC = "account.bet_won"
@@ -182,7 +182,7 @@ class BetWon(Event):
     resolution: int
 
 
-class BetLost(Event):
+class BetLost(Event, frozen=True, kw_only=True):
     """The bet lost: the stake went to the house when it was placed, nothing moves."""
 
     TOPIC = "account.bet_lost"
@@ -191,7 +191,7 @@ class BetLost(Event):
     resolution: int
 
 
-class StakeReturned(Event):
+class StakeReturned(Event, frozen=True, kw_only=True):
     """The stake came back; `reason` is push, cancelled, postponed, late, no_result or operator."""
 
     TOPIC = "account.stake_returned"
@@ -202,7 +202,7 @@ class StakeReturned(Event):
     resolution: int
 
 
-class PayoutCorrected(Event):
+class PayoutCorrected(Event, frozen=True, kw_only=True):
     """A later resolution changed the bet's outcome or payout; the difference moved."""
 
     TOPIC = "account.payout_corrected"
@@ -216,7 +216,7 @@ class PayoutCorrected(Event):
     to_payout: int
 
 
-class BoughtBack(Event):
+class BoughtBack(Event, frozen=True, kw_only=True):
     """A bust entry bought its way back, once."""
 
     TOPIC = "account.bought_back"
@@ -225,7 +225,7 @@ class BoughtBack(Event):
     payment_id: str
 
 
-class PrizeAwarded(Event):
+class PrizeAwarded(Event, frozen=True, kw_only=True):
     """The entry won a prize in its pool."""
 
     TOPIC = "account.prize_awarded"
@@ -237,7 +237,7 @@ class PrizeAwarded(Event):
 # Games.
 
 
-class GameScheduled(Event):
+class GameScheduled(Event, frozen=True, kw_only=True):
     """A game was listed in the week that holds its scheduled start."""
 
     TOPIC = "game.scheduled"
@@ -249,21 +249,21 @@ class GameScheduled(Event):
     starts_at: Instant
 
 
-class GameRescheduled(Event):
+class GameRescheduled(Event, frozen=True, kw_only=True):
     """The start moved within the week: bets stand."""
 
     TOPIC = "game.rescheduled"
     starts_at: Instant
 
 
-class GameMovedOut(Event):
+class GameMovedOut(Event, frozen=True, kw_only=True):
     """The start moved out of the week: this listing is over."""
 
     TOPIC = "game.moved_out"
     starts_at: Instant
 
 
-class MarketQuoted(Event):
+class MarketQuoted(Event, frozen=True, kw_only=True):
     """A new line or new prices are on offer."""
 
     TOPIC = "game.market_quoted"
@@ -276,7 +276,7 @@ class MarketQuoted(Event):
     source: str
 
 
-class MarketSuspended(Event):
+class MarketSuspended(Event, frozen=True, kw_only=True):
     """Stakes are stopped on one market, or on all of the game's (`market_id` null)."""
 
     TOPIC = "game.market_suspended"
@@ -284,7 +284,7 @@ class MarketSuspended(Event):
     why: str
 
 
-class MarketReopened(Event):
+class MarketReopened(Event, frozen=True, kw_only=True):
     """Stakes may go on, on one market or on all that were suspended (`market_id` null)."""
 
     TOPIC = "game.market_reopened"
@@ -292,7 +292,7 @@ class MarketReopened(Event):
     why: str
 
 
-class GameLocked(Event):
+class GameLocked(Event, frozen=True, kw_only=True):
     """The game takes no more stakes; `started_at` is its real start where that is known."""
 
     TOPIC = "game.locked"
@@ -300,7 +300,7 @@ class GameLocked(Event):
     why: str
 
 
-class GameUnlocked(Event):
+class GameUnlocked(Event, frozen=True, kw_only=True):
     """The lock was lifted."""
 
     TOPIC = "game.unlocked"
@@ -317,7 +317,7 @@ class Regulation(msgspec.Struct, frozen=True, kw_only=True):
     home: int
 
 
-class ResultRecorded(Event):
+class ResultRecorded(Event, frozen=True, kw_only=True):
     """A source said how a game ended.
 
     `applied`: what it says is what now settles the game. `resolution`: our number of what settles the game, where
@@ -337,7 +337,7 @@ class ResultRecorded(Event):
     status: str
 
 
-class ChunkSettled(Event):
+class ChunkSettled(Event, frozen=True, kw_only=True):
     """The bets placed at positions `from` to `to` were settled under a resolution."""
 
     TOPIC = "settlement.chunk_settled"
@@ -348,7 +348,7 @@ class ChunkSettled(Event):
     to: int
 
 
-class SettlementCompleted(Event):
+class SettlementCompleted(Event, frozen=True, kw_only=True):
     """All bets up to `cut`, the position of the resolution's record, are settled."""
 
     TOPIC = "settlement.completed"
@@ -362,7 +362,7 @@ class SettlementCompleted(Event):
 # Cases, payments and the office, written by operators and at the edge of money.
 
 
-class CaseOpened(Event):
+class CaseOpened(Event, frozen=True, kw_only=True):
     """An operator disputes a game, a market or a bet."""
 
     TOPIC = "case.opened"
@@ -371,7 +371,7 @@ class CaseOpened(Event):
     subject: str
 
 
-class CaseProposed(Event):
+class CaseProposed(Event, frozen=True, kw_only=True):
     """A change was proposed, with the hash of what its preview showed."""
 
     TOPIC = "case.proposed"
@@ -379,19 +379,19 @@ class CaseProposed(Event):
     preview_hash: str
 
 
-class CaseApproved(Event):
+class CaseApproved(Event, frozen=True, kw_only=True):
     """A second operator agreed."""
 
     TOPIC = "case.approved"
 
 
-class CaseApplied(Event):
+class CaseApplied(Event, frozen=True, kw_only=True):
     """The change was carried out by compensating events."""
 
     TOPIC = "case.applied"
 
 
-class CaseClosed(Event):
+class CaseClosed(Event, frozen=True, kw_only=True):
     """The case is over."""
 
     TOPIC = "case.closed"
@@ -410,55 +410,55 @@ class PaymentEvent(msgspec.Struct, frozen=True, kw_only=True):
     week: str | None
 
 
-class CheckoutOpened(PaymentEvent, Event):
+class CheckoutOpened(PaymentEvent, Event, frozen=True, kw_only=True):
     """A checkout was opened."""
 
     TOPIC = "payment.checkout_opened"
 
 
-class PaymentPaid(PaymentEvent, Event):
+class PaymentPaid(PaymentEvent, Event, frozen=True, kw_only=True):
     """The provider has the money."""
 
     TOPIC = "payment.paid"
 
 
-class PaymentExpired(PaymentEvent, Event):
+class PaymentExpired(PaymentEvent, Event, frozen=True, kw_only=True):
     """The checkout lapsed unpaid."""
 
     TOPIC = "payment.expired"
 
 
-class PaymentFailed(PaymentEvent, Event):
+class PaymentFailed(PaymentEvent, Event, frozen=True, kw_only=True):
     """The payment failed."""
 
     TOPIC = "payment.failed"
 
 
-class PaymentRefunded(PaymentEvent, Event):
+class PaymentRefunded(PaymentEvent, Event, frozen=True, kw_only=True):
     """The money went back."""
 
     TOPIC = "payment.refunded"
 
 
-class PaymentDisputed(PaymentEvent, Event):
+class PaymentDisputed(PaymentEvent, Event, frozen=True, kw_only=True):
     """The payer disputes the payment."""
 
     TOPIC = "payment.disputed"
 
 
-class PrizeHeld(PaymentEvent, Event):
+class PrizeHeld(PaymentEvent, Event, frozen=True, kw_only=True):
     """A prize waits for identity, tax or an operator."""
 
     TOPIC = "payment.prize_held"
 
 
-class PrizePaid(PaymentEvent, Event):
+class PrizePaid(PaymentEvent, Event, frozen=True, kw_only=True):
     """A prize left for its winner."""
 
     TOPIC = "payment.prize_paid"
 
 
-class RuleSetPublished(Event):
+class RuleSetPublished(Event, frozen=True, kw_only=True):
     """A rule set may be used by weeks to come."""
 
     TOPIC = "office.rule_set_published"
@@ -467,7 +467,7 @@ class RuleSetPublished(Event):
     version: str
 
 
-class SeedChainAnchored(Event):
+class SeedChainAnchored(Event, frozen=True, kw_only=True):
     """A new season's chain of seeds begins: `anchor` is the first week's commitment."""
 
     TOPIC = "office.seed_chain_anchored"
@@ -475,7 +475,7 @@ class SeedChainAnchored(Event):
     length: int
 
 
-class KeyAdded(Event):
+class KeyAdded(Event, frozen=True, kw_only=True):
     """A public key that signs checkpoints came into use."""
 
     TOPIC = "office.key_added"
@@ -484,14 +484,14 @@ class KeyAdded(Event):
     purpose: str
 
 
-class KeyRetired(Event):
+class KeyRetired(Event, frozen=True, kw_only=True):
     """A key signs nothing from here on."""
 
     TOPIC = "office.key_retired"
     key_id: str
 
 
-class WeekListed(Event):
+class WeekListed(Event, frozen=True, kw_only=True):
     """A week is final: its size and root, so that the list of weeks proves complete."""
 
     TOPIC = "office.week_finalised"

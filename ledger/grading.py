@@ -75,9 +75,7 @@ class Outcome:
     reason: Reason | None = None
 
 
-def score_that_counts(
-    *, home: int, away: int, regulation: tuple[int, int] | None, overtime_counts: bool
-) -> FinalScore:
+def score_that_counts(*, home: int, away: int, regulation: tuple[int, int] | None, overtime_counts: bool) -> FinalScore:
     """The full score, or that of regulation (home, away) where overtime does not count and it is given."""
     if overtime_counts or regulation is None:
         return FinalScore(home, away)

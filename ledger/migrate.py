@@ -48,16 +48,17 @@ def migrate(dsn: str, migrations: Iterable[Migration]) -> list[str]:
             "CREATE TABLE IF NOT EXISTS migrations"
             " (name text PRIMARY KEY, digest text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())"
         )
-        done = dict(connection.execute("SELECT name, digest FROM migrations").fetchall())
+        done: dict[str, str] = dict(connection.execute("SELECT name, digest FROM migrations").fetchall())
         for migration in migrations:
             if migration.name in done:
                 if done[migration.name] != migration.digest:
                     raise MigrationChanged(f"{migration.name} has run with another text: add a new migration instead")
                 continue
             with connection.transaction():
-                connection.execute(cast(LiteralString, migration.sql))
+                connection.execute(migration.sql)
                 connection.execute(
-                    "INSERT INTO migrations (name, digest) VALUES (%s, %s)", (migration.name, migration.digest)
+                    "INSERT INTO migrations (name, digest) VALUES (%s, %s)",
+                    (migration.name, migration.digest),
                 )
             ran.append(migration.name)
     return ran

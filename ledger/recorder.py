@@ -15,6 +15,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from ledger.aggregate import LedgerError
 from ledger.datastore import Datastore, cursor_on
 from ledger.facts import Fact, Record, canonical
 from ledger.instants import Instant
@@ -24,8 +25,10 @@ PAGE = 5_000
 END = 2**62
 
 
-class LogNotOpen(Exception):
+class LogNotOpen(LedgerError):
     """The log does not exist yet: an operator opens its week first."""
+
+    code = "unknown_week"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,13 @@ class LogRecorder(PostgresApplicationRecorder):
                 schemas=[1] * len(stored_events),
                 origins=[("library", "", "")] * len(stored_events),
             ),
-            **{"known": self.head().position, "now": datetime.min.replace(tzinfo=UTC), "rows": "[]"},
-            **{"behind_groups": [], "behind_streams": [], "before_groups": [], "before": []},
+            "known": self.head().position,
+            "now": datetime.min.replace(tzinfo=UTC),
+            "rows": "[]",
+            "behind_groups": [],
+            "behind_streams": [],
+            "before_groups": [],
+            "before": [],
         }
         try:
             base = self._append(parameters).base

@@ -86,9 +86,9 @@ class Settlement(Aggregate):
 
         `final`: the week is over, so the record is kept and settles nothing.
         """
-        word = replace(word, revision=self._revision_of(word))
-        if self._is_old(word):
+        if self.is_old(word):
             return None
+        word = self._revised(word)
         counts = _what_settles({**self.words, _slot(word): word}, rules)
         applied = not final and counts is not None and counts.content == word.content
         settles = not final and counts is not None and (self.resolution == 0 or counts.content != self.content)
@@ -118,12 +118,15 @@ class Settlement(Aggregate):
             )
         )
 
-    def _revision_of(self, word: Word) -> int:
+    def _revised(self, word: Word) -> Word:
         if word.revision is not None:
-            return word.revision
-        return max((said.revision or 0 for said in self.words.values() if said.source == word.source), default=0)
+            return word
+        said = [said.revision or 0 for said in self.words.values() if said.source == word.source]
+        return replace(word, revision=max(said, default=0))
 
-    def _is_old(self, word: Word) -> bool:
+    def is_old(self, word: Word) -> bool:
+        """Say whether a word is a repeat, or older than what its source said already; raises ConflictingResult."""
+        word = self._revised(word)
         known = self.words.get(_slot(word))
         official = self.words.get("official")
         if known is None or known.source != word.source:
@@ -161,10 +164,14 @@ class Settlement(Aggregate):
         )
         return Result("final", score, game.started_at)
 
-    def settle_chunk(self, *, resolution: int, from_: int, to: int, bets: int, paid: int) -> Fact:
-        """Note that the bets at positions `from_` to `to` are settled; raises StaleChunk where that is not next."""
+    def require_next(self, *, resolution: int, from_: int) -> None:
+        """Refuse a chunk that is not the next of the current resolution."""
         if resolution != self.resolution or from_ != self.settled_to + 1 or self.is_resolved:
             raise StaleChunk(f"settlement {self.id}: resolution {resolution} from {from_} is not what comes next")
+
+    def settle_chunk(self, *, resolution: int, from_: int, to: int, bets: int, paid: int) -> Fact:
+        """Note that the bets at positions `from_` to `to` are settled; raises StaleChunk where that is not next."""
+        self.require_next(resolution=resolution, from_=from_)
         return self.trigger(ChunkSettled(bets=bets, from_=from_, paid=paid, resolution=resolution, to=to))
 
     def complete(self, *, resolution: int, staked: int) -> Fact:

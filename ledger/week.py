@@ -65,21 +65,22 @@ class WeekNotResolved(LedgerError):
 class Week(Aggregate):
     """One week's state and rules. The facts it keeps answer commands that come again."""
 
-    opened: Fact | None = None
-    frozen: Fact | None = None
-    drawn: Fact | None = None
-    grouped: Fact | None = None
-    closed: Fact | None = None
-    settled: Fact | None = None
-    finalised: Fact | None = None
-    sealed: Fact | None = None
-    settled_n: int = 0
-
-    week: str
-    rules: Rules
-    starts_at: Instant
-    ends_at: Instant
-    seed_commitment: str
+    def __init__(self) -> None:
+        self.opened: Fact | None = None
+        self.frozen: Fact | None = None
+        self.drawn: Fact | None = None
+        self.grouped: Fact | None = None
+        self.closed: Fact | None = None
+        self.settled: Fact | None = None
+        self.settled_n = 0
+        self.finalised: Fact | None = None
+        self.sealed: Fact | None = None
+        # What the opening fixes; a week that nobody opened has none of it (see `require_open`).
+        self.week: str
+        self.rules: Rules
+        self.starts_at: Instant
+        self.ends_at: Instant
+        self.seed_commitment: str
 
     @property
     def state(self) -> str:
@@ -133,9 +134,7 @@ class Week(Aggregate):
         if at < self.starts_at:
             raise WeekNotOver(f"week {self.week} is drawn when it starts, at {self.starts_at}")
         return self.frozen or self.trigger(
-            RosterFrozen(
-                beacon=None, position=position, roster_hash=roster_hash(self.week, entries), size=len(entries)
-            )
+            RosterFrozen(beacon=None, position=position, roster_hash=roster_hash(self.week, entries), size=len(entries))
         )
 
     def draw(self, *, seed: bytes, pools: Collection[Pool]) -> Fact:
@@ -149,9 +148,7 @@ class Week(Aggregate):
         drawn = tuple(
             DrawnPool(name=pool.name, pool_id=pool_id(self.week, pool.name), size=len(pool.entries)) for pool in pools
         )
-        return self.trigger(
-            PoolsDrawn(algorithm=ALGORITHM, pools=drawn, randomness="", seed=seed.hex(), signature="")
-        )
+        return self.trigger(PoolsDrawn(algorithm=ALGORITHM, pools=drawn, randomness="", seed=seed.hex(), signature=""))
 
     def group(self) -> Fact:
         """Open betting, after the last account was granted."""
@@ -237,5 +234,3 @@ class Week(Aggregate):
                 self.finalised = fact
             case WeekSealed():
                 self.sealed = fact
-
-

@@ -12,7 +12,7 @@ END $$;
 CREATE TABLE heads (
   log text PRIMARY KEY CHECK (log ~ '^(office|\d{4}-W\d{2}(\.c\d+)?)$'),
   position bigint NOT NULL DEFAULT 0,
-  recorded_at timestamptz NOT NULL DEFAULT '-infinity'
+  recorded_at timestamptz NOT NULL DEFAULT 'epoch'
 ) WITH (fillfactor = 20);
 
 -- The first five columns are the library's; a partition is all that the library ever sees.

@@ -82,7 +82,7 @@ def test_thirteen_games_are_of_the_pool_week_and_monday_waits_for_the_next() -> 
 
 
 def test_offers_stand_before_the_start_and_results_after_it() -> None:
-    """No quote or suspension comes after kick-off, no result or status before it; real starts are not early."""
+    """No quote or suspension after kick-off, no result or status before it; real starts are not early."""
     messages = read_feed(nfl_week())
     start_of = {game_id: game.starts_at for game_id, game in games(messages).items()}
     for message in messages:

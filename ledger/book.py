@@ -1,0 +1,230 @@
+"""The book of one log in memory: cached aggregates and the board, kept exact by the news of each append.
+
+A command sees the book through a `Decision`, which notes every stream that was looked at. Those are the command's
+gates: it is appended only if none of them has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from ledger.account import Account
+from ledger.aggregate import Aggregate, Context
+from ledger.entry import Registration
+from ledger.events import GameScheduled
+from ledger.facts import Fact, Record, fact_of
+from ledger.game import Game, UnknownMarket
+from ledger.ids import market_id, registration_stream, settlement_stream, week_stream
+from ledger.instants import Instant
+from ledger.recorder import LogRecorder, Row
+from ledger.settlement import Settlement
+from ledger.week import Week
+
+_BOARD_TOPICS = (
+    "week.opened",
+    "week.roster_frozen",
+    "week.pools_drawn",
+    "week.grouped",
+    "week.closed",
+    "week.settled",
+    "week.finalised",
+    "week.sealed",
+    "game.scheduled",
+    "game.rescheduled",
+    "game.moved_out",
+    "game.market_quoted",
+    "game.market_suspended",
+    "game.market_reopened",
+    "game.locked",
+    "game.unlocked",
+)
+_MARKETS = ("moneyline", "spread", "total")
+ACCOUNTS_KEPT = 200_000
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Book:
+    """What a desk knows of its log, up to position `known`."""
+
+    def __init__(self, recorder: LogRecorder) -> None:
+        self.recorder = recorder
+        self.log = recorder.log
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop everything; the next use reads the log again."""
+        self.known = 0
+        self.recorded_at: Instant | None = None
+        self.aggregates: dict[UUID, Aggregate] = {}
+        self.games: dict[UUID, Game] = {}
+        self.games_by_market: dict[UUID, Game] = {}
+        self.is_loaded = False
+
+    def load(self) -> None:
+        """Read the week and the board; accounts are read when they are first asked for."""
+        head = self.recorder.head()
+        self.apply(self.recorder.read_topics(*_BOARD_TOPICS), loading=True)
+        self.known = head.position
+        self.recorded_at = head.recorded_at
+        self.is_loaded = True
+
+    def catch_up(self, until: int) -> None:
+        """Apply what others appended behind `known`, up to position `until`."""
+        if until > self.known:
+            for record in self.recorder.read_all(after=self.known, until=until):
+                self.apply([record])
+                self.recorded_at = record.recorded_at
+            self.known = until
+
+    def apply(self, records: Iterable[Record], *, loading: bool = False) -> None:
+        """Fold news into what is cached. A stream that would not continue is dropped and read again when asked for."""
+        for record in records:
+            aggregate = self.aggregates.get(record.stream)
+            if aggregate is None:
+                if not loading and record.topic != GameScheduled.TOPIC:
+                    continue
+                aggregate = self._keep(_BORN[record.topic.partition(".")[0]].blank(record.stream))
+            if record.version == aggregate.version + 1:
+                aggregate.fold(fact_of(record))
+            elif record.version > aggregate.version:
+                self.drop([record.stream])
+
+    def drop(self, streams: Iterable[UUID]) -> None:
+        """Forget some streams. Games are read again at once: the board must hold them all."""
+        dropped = [stream for stream in streams if self.aggregates.pop(stream, None) is not None]
+        games = [stream for stream in dropped if self.games.pop(stream, None) is not None]
+        for market in (market_id(game, market) for game in games for market in _MARKETS):
+            self.games_by_market.pop(market, None)
+        if games:
+            self.apply(self.recorder.read_streams(games), loading=True)
+
+    def get(self, kind: type[A], stream: UUID) -> A:
+        """Return the aggregate of a stream, blank where it has no events."""
+        aggregate = self.aggregates.get(stream)
+        if aggregate is None:
+            self.fetch(kind, [stream])
+            aggregate = self.aggregates[stream]
+        assert isinstance(aggregate, kind)
+        return aggregate
+
+    def fetch(self, kind: type[A], streams: Sequence[UUID]) -> None:
+        """Read all that is not cached of some streams, in one query."""
+        missing = [stream for stream in streams if stream not in self.aggregates]
+        if not missing:
+            return
+        for stream in missing:
+            self._keep(kind.blank(stream))
+        for record in self.recorder.read_streams(missing):
+            self.aggregates[record.stream].fold(fact_of(record))
+
+    def trim(self) -> None:
+        """Keep memory bounded: beyond a number of streams, those kept longest are read again when asked for."""
+        surplus = len(self.aggregates) - ACCOUNTS_KEPT
+        if surplus > 0:
+            lasting = {week_stream(self.log), *self.games}
+            for stream in [stream for stream in self.aggregates if stream not in lasting][:surplus]:
+                del self.aggregates[stream]
+
+    def _keep(self, aggregate: A) -> A:
+        self.aggregates[aggregate.id] = aggregate
+        if isinstance(aggregate, Game):
+            self.games[aggregate.id] = aggregate
+            for market in _MARKETS:
+                self.games_by_market[market_id(aggregate.id, market)] = aggregate
+        return aggregate
+
+
+_BORN: dict[str, type[Aggregate]] = {"week": Week, "game": Game}
+
+
+class Decision:
+    """One command's look at the book: what it reads becomes its gates, what it triggers becomes its events."""
+
+    def __init__(self, book: Book, context: Context, now: datetime) -> None:
+        self._book = book
+        self._context = context
+        self.now = now
+        self.streams: set[UUID] = set()
+        self.touched: list[Aggregate] = []
+        self.before: datetime | None = None
+        self.row: Row | None = None
+        self.on_whole_log = False
+
+    @property
+    def log(self) -> str:
+        """The log that is decided on."""
+        return self._book.log
+
+    @property
+    def known(self) -> int:
+        """The position up to which the log is known."""
+        return self._book.known
+
+    def _look(self, aggregate: A) -> A:
+        if aggregate.id not in self.streams:
+            self.streams.add(aggregate.id)
+            self.touched.append(aggregate)
+            aggregate.context = self._context
+        return aggregate
+
+    def week(self) -> Week:
+        """Return the log's week."""
+        return self._look(self._book.get(Week, week_stream(self.log)))
+
+    def account(self, entry: UUID) -> Account:
+        """Return an entry's account."""
+        return self._look(self._book.get(Account, entry))
+
+    def accounts(self, entries: Sequence[UUID]) -> list[Account]:
+        """Return many accounts, reading those that are not cached in one query."""
+        self._book.fetch(Account, entries)
+        return [self.account(entry) for entry in entries]
+
+    def registration(self, entry: UUID) -> Registration:
+        """Return an entry's registration."""
+        return self._look(self._book.get(Registration, registration_stream(entry)))
+
+    def game(self, game_id: UUID) -> Game:
+        """Return a game, blank where it is not listed."""
+        return self._look(self._book.get(Game, game_id))
+
+    def games(self) -> list[Game]:
+        """Return all games listed in the week, in order of listing."""
+        self.on_whole_log = True
+        return [self._look(game) for game in list(self._book.games.values()) if game.version]
+
+    def game_of_market(self, market: UUID) -> Game:
+        """Return the game that a market belongs to; raises UnknownMarket."""
+        game = self._book.games_by_market.get(market)
+        if game is None or not game.version:
+            # It may have been listed since; only the whole log can tell that it was not.
+            self.on_whole_log = True
+            raise UnknownMarket(f"market {market} is not listed in week {self.log}")
+        return self._look(game)
+
+    def settlement(self, game_id: UUID) -> Settlement:
+        """Return a game's settlement."""
+        return self._look(self._book.get(Settlement, settlement_stream(game_id)))
+
+    def settlements(self, games: Sequence[Game]) -> list[Settlement]:
+        """Return the settlements of some games, reading those that are not cached in one query."""
+        self._book.fetch(Settlement, [settlement_stream(game.id) for game in games])
+        return [self.settlement(game.id) for game in games]
+
+    def must_be_recorded_before(self, instant: datetime) -> None:
+        """Add a time limit: the store leaves the command out when its clock has reached `instant`."""
+        self.before = instant if self.before is None else min(self.before, instant)
+
+    def write(self, row: Row) -> None:
+        """Write one row in the command's transaction; a second one is refused with ValueError."""
+        if self.row is not None:
+            raise ValueError(f"a command brings one row, and {self.row.table} is there already")
+        self.row = row
+
+    def collect(self) -> list[Fact]:
+        """Return the facts triggered, in order, and clear them from their aggregates."""
+        return [fact for aggregate in self.touched for fact in aggregate.collect_events()]  # type: ignore[misc]

@@ -1,0 +1,100 @@
+"""Use cases: a week is closed, declared settled, and made final."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from uuid import UUID
+
+from ledger.book import Decision
+from ledger.events import AccountOpened
+from ledger.facts import Fact, fact_of
+from ledger.ledger import Ledger
+from ledger.recorder import LogRecorder
+from ledger.settlement import Settlement
+from ledger.standings import standings_hash
+
+
+class Balances:
+    """The fold of a log that gives its standings: what each entry has, by pool, up to `position`."""
+
+    def __init__(self, recorder: LogRecorder) -> None:
+        self._recorder = recorder
+        self.position = 0
+        self.pool_of: dict[UUID, str] = {}
+        self.available: dict[UUID, int] = {}
+
+    def advance(self, *, until: int) -> None:
+        """Fold what was appended up to a position."""
+        for record in self._recorder.read_all(after=self.position, until=until):
+            if record.topic.startswith("account."):
+                event = fact_of(record).event
+                if isinstance(event, AccountOpened):
+                    self.pool_of[record.stream] = event.pool_name
+                self.available[record.stream] = getattr(event, "available", self.available.get(record.stream, 0))
+        self.position = until
+
+    def standings_hash(self, week: str) -> str:
+        """Return the hash of the standings at this position."""
+        pools: dict[str, dict[UUID, int]] = {}
+        for entry, name in self.pool_of.items():
+            pools.setdefault(name, {})[entry] = self.available[entry]
+        return standings_hash(week, pools)
+
+
+def close_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Future[Fact]:
+    """Stop stakes at the week's end; raises WeekNotOver before it."""
+
+    def decide(on: Decision) -> Fact:
+        return on.week().close(at=on.now)
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def settle_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
+    """Declare everything resolved, with the hash of the standings; raises WeekNotResolved while something waits.
+
+    Where nothing was resolved since the last time, that first answer is returned.
+    """
+    recorder = ledger.recorder(week)
+    balances = Balances(recorder)
+    open_stakes = recorder.count_open_stakes()
+
+    def decide(on: Decision) -> Fact:
+        settlements = on.settlements(on.games())
+        settled = on.week().settled
+        if settled is not None and not _resolved_since(settlements, settled):
+            return settled
+        balances.advance(until=on.known)
+        return on.week().settle(
+            unresolved=_unresolved(on), open_stakes=open_stakes, standings_hash=balances.standings_hash(week)
+        )
+
+    # The fold takes long: most of it is done before the head is held. No stake can open after the week closed.
+    balances.advance(until=recorder.head().position)
+    return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
+
+
+def finalise_week(ledger: Ledger, *, week: str, actor: str, request: str, override: bool = False) -> Fact:
+    """Make the week final; raises WeekNotOver inside the correction window, unless an operator overrides it."""
+    recorder = ledger.recorder(week)
+    balances = Balances(recorder)
+
+    def decide(on: Decision) -> Fact:
+        unresolved = _unresolved(on)
+        balances.advance(until=on.known)
+        return on.week().finalise(
+            at=on.now, unresolved=unresolved, standings_hash=balances.standings_hash(week), override=override
+        )
+
+    balances.advance(until=recorder.head().position)
+    return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
+
+
+def _unresolved(on: Decision) -> list[str]:
+    games = on.games()
+    waiting = zip(games, on.settlements(games), strict=True)
+    return [game.listing.external_id for game, settlement in waiting if not settlement.is_resolved]
+
+
+def _resolved_since(settlements: list[Settlement], settled: Fact) -> bool:
+    return any(each.completed is not None and each.completed.position > settled.position for each in settlements)

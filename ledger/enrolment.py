@@ -1,0 +1,77 @@
+"""Use cases: a player takes part in a week, or withdraws."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ledger.book import Decision
+from ledger.desk import RowThere
+from ledger.draw import pool_name
+from ledger.entry import NotEnrolled
+from ledger.events import AccountOpened
+from ledger.facts import Fact, fact_of
+from ledger.ids import pool_id
+from ledger.ledger import Ledger
+from ledger.recorder import Row
+
+
+def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str, payment_id: str | None = None) -> Fact:
+    """Enrol a player and return the EntryEnrolled; a second time, the first one.
+
+    After the start only where the rules allow late entry: then into the pool with fewest entries. Raises UnknownWeek
+    or RegistrationClosed.
+    """
+    known = ledger.entries.entry_of(player_id=player_id, week=week)
+    entry = known or ledger.new_id()
+
+    def decide(on: Decision) -> Fact:
+        registration = on.registration(entry)
+        if registration.enrolled is not None:
+            return registration.enrolled
+        late = on.week().rules.late_entry if on.week().grouped is not None else False
+        if not late:
+            on.week().admit(on.now)
+        if known is None:
+            on.write(Row("entries", {"entry": entry, "player_id": player_id, "week": week}))
+        enrolled = registration.enrol(entry=entry, via=via, rules_hash=on.week().rules_hash, payment_id=payment_id)
+        if late:
+            _open_late(on, ledger, entry)
+        return enrolled
+
+    try:
+        alone = ledger.desk(week).ask(_is_late, actor="player", request=request).result()
+        return ledger.desk(week).ask(decide, actor="player", request=request, alone=alone).result()
+    except RowThere:
+        return enrol(ledger, player_id=player_id, week=week, via=via, request=request, payment_id=payment_id)
+
+
+def withdraw(ledger: Ledger, *, player_id: UUID, week: str, request: str, reason: str = "player") -> Fact:
+    """Withdraw a player from a week before it starts; raises NotEnrolled or RegistrationClosed."""
+    entry = ledger.entries.entry_of(player_id=player_id, week=week)
+    if entry is None:
+        raise NotEnrolled(f"player {player_id} is not enrolled in week {week}")
+
+    def decide(on: Decision) -> Fact:
+        on.week().admit(on.now)
+        return on.registration(entry).withdraw(reason=reason)
+
+    return ledger.desk(week).ask(decide, actor="player", request=request).result()
+
+
+def _is_late(on: Decision) -> bool:
+    on.week().require_open()
+    return on.week().grouped is not None
+
+
+def _open_late(on: Decision, ledger: Ledger, entry: UUID) -> None:
+    """Deal a late entry into the pool with fewest entries, the first name on a tie, or into a new one."""
+    on.week().require_betting()
+    rules = on.week().rules
+    sizes: dict[str, int] = {}
+    for record in ledger.recorder(on.log).read_topics(AccountOpened.TOPIC):
+        event = fact_of(record).event
+        assert isinstance(event, AccountOpened)
+        sizes[event.pool_name] = sizes.get(event.pool_name, 0) + 1
+    open_pools = [(size, len(name), name) for name, size in sizes.items() if size < rules.pool_max]
+    name = min(open_pools)[2] if open_pools else pool_name(on.log, len(sizes))
+    on.account(entry).open(pool_id=pool_id(on.log, name), pool_name=name, grant=rules.grant)

@@ -1,0 +1,174 @@
+"""Use cases: games and quotes come onto the board of their week, and stakes are stopped and let go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from uuid import UUID
+
+from ledger.book import Decision
+from ledger.facts import Fact
+from ledger.game import POSTPONED, SCHEDULED_START, Game
+from ledger.ledger import Ledger
+from ledger.settlement import Word
+from ledger.week import Week
+
+Change = Future[list[Fact]]
+"""What a command of the feed did: the facts it added, none where it said nothing new."""
+
+
+def schedule(
+    ledger: Ledger,
+    *,
+    week: str,
+    game_id: UUID,
+    external_id: str,
+    league: str,
+    home: str,
+    away: str,
+    starts_at: datetime,
+    source: str,
+    actor: str,
+    request: str,
+) -> Change:
+    """List a game in the week that holds its start."""
+
+    def decide(on: Decision) -> list[Fact]:
+        if not _takes_games(on.week()):
+            return []
+        listed = on.game(game_id).schedule(
+            external_id=external_id, league=league, home=home, away=away, starts_at=starts_at, source=source
+        )
+        return _facts(listed)
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def reschedule(ledger: Ledger, *, week: str, game_id: UUID, starts_at: datetime, actor: str, request: str) -> Change:
+    """Move a game's start: within the week bets stand; out of it the listing ends and its bets are returned."""
+
+    def decide(on: Decision) -> list[Fact]:
+        game = on.game(game_id)
+        if game.moved_out or on.week().finalised is not None:
+            return []
+        if starts_at < on.week().ends_at:
+            return _facts(game.reschedule(starts_at=starts_at))
+        moved = game.move_out(starts_at=starts_at)
+        returned = on.settlement(game_id).record(
+            Word(game_id=game_id, source=game.listing.source, status=POSTPONED),
+            rules=on.week().rules,
+            final=False,
+        )
+        return _facts(moved, returned)
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def postpone(ledger: Ledger, *, week: str, game_id: UUID, actor: str, request: str) -> Change:
+    """Call a game off for now: no stakes until it has a new start, returned if the week ends before that."""
+    return suspend(ledger, week=week, game_id=game_id, market=None, why=POSTPONED, actor=actor, request=request)
+
+
+def quote(
+    ledger: Ledger,
+    *,
+    week: str,
+    game_id: UUID,
+    market: str,
+    line: str | None,
+    prices: Mapping[str, int],
+    source: str,
+    at: datetime,
+    actor: str,
+    request: str,
+) -> Change:
+    """Put a line and prices on offer."""
+    return _change(
+        ledger,
+        week,
+        game_id,
+        lambda game: game.quote(market=market, line=line, prices=prices, source=source, at=at),
+        actor=actor,
+        request=request,
+    )
+
+
+def suspend(
+    ledger: Ledger, *, week: str, game_id: UUID, market: str | None, why: str, actor: str, request: str
+) -> Change:
+    """Stop stakes on a market, or on all of a game's."""
+    return _change(
+        ledger, week, game_id, lambda game: game.suspend(market=market, why=why), actor=actor, request=request
+    )
+
+
+def reopen(
+    ledger: Ledger, *, week: str, game_id: UUID, market: str | None, why: str, actor: str, request: str
+) -> Change:
+    """Let stakes go on."""
+    return _change(
+        ledger, week, game_id, lambda game: game.reopen(market=market, why=why), actor=actor, request=request
+    )
+
+
+def lock(
+    ledger: Ledger,
+    *,
+    week: str,
+    game_id: UUID,
+    why: str,
+    started_at: datetime | None,
+    actor: str,
+    request: str,
+) -> Change:
+    """Stop stakes because the game starts. A real start earlier than what stakes were taken by settles it again."""
+
+    def decide(on: Decision) -> list[Fact]:
+        game = on.game(game_id)
+        if game.listed is None or game.moved_out or on.week().finalised is not None:
+            return []
+        stakes_until = game.started_at or game.starts_at
+        locked = game.lock(why=why, started_at=started_at)
+        learnt_late = locked is not None and started_at is not None and started_at < stakes_until
+        return _facts(locked, on.settlement(game_id).reconsider() if learnt_late else None)
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def lock_started(ledger: Ledger, *, week: str, game_id: UUID, actor: str, request: str) -> Change:
+    """Lock a game whose scheduled start has come by the service's clock."""
+
+    def decide(on: Decision) -> list[Fact]:
+        game = on.game(game_id)
+        if game.moved_out or on.now < game.starts_at:
+            return []
+        return _facts(game.lock(why=SCHEDULED_START))
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def _change(
+    ledger: Ledger,
+    week: str,
+    game_id: UUID,
+    change: Callable[[Game], Fact | None],
+    *,
+    actor: str,
+    request: str,
+) -> Change:
+    def decide(on: Decision) -> list[Fact]:
+        game = on.game(game_id)
+        if game.listed is None or game.moved_out or on.week().finalised is not None:
+            return []
+        return _facts(change(game))
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def _takes_games(week: Week) -> bool:
+    return week.state in ("registering", "grouped")
+
+
+def _facts(*facts: Fact | None) -> list[Fact]:
+    return [fact for fact in facts if fact is not None]

@@ -1,0 +1,152 @@
+"""Use cases: results are recorded, and the bets on a game are settled under them, a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger.account import Account
+from ledger.book import Decision
+from ledger.facts import Fact
+from ledger.game import Game
+from ledger.grading import Result, grade
+from ledger.ids import position_token
+from ledger.ledger import Ledger
+from ledger.settlement import CLOCK, Word
+
+
+class PlacedBet(NamedTuple):
+    """Where a bet is: whose it is, and the position at which its stake was placed."""
+
+    bet_id: UUID
+    entry: UUID
+    position: int
+
+
+class Progress(NamedTuple):
+    """How far a game is settled: bets behind `settled_to`, up to `cut`, come next; nothing does when `is_done`."""
+
+    resolution: int
+    settled_to: int
+    cut: int
+    is_done: bool
+
+
+def record_result(ledger: Ledger, *, week: str, word: Word, actor: str, request: str) -> Future[list[Fact]]:
+    """Record what a source says of a game and lock the game; a repeat adds nothing. Raises ConflictingResult.
+
+    After the week's end of corrections the record is kept and moves nothing.
+    """
+
+    def decide(on: Decision) -> list[Fact]:
+        game = on.game(word.game_id)
+        if game.listed is None:
+            return []
+        return _record(on, game, word)
+
+    return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def meet_deadline(ledger: Ledger, *, week: str, game_id: UUID, request: str) -> Future[list[Fact]]:
+    """Resolve a game that has no official result in time: a provisional one stands, else the game is void."""
+
+    def decide(on: Decision) -> list[Fact]:
+        settlement = on.settlement(game_id)
+        if settlement.resolution or on.now < on.week().ends_at + on.week().rules.settlement_deadline:
+            return []
+        said = settlement.words.get("provisional")
+        word = Word(game_id=game_id, source=CLOCK, status="no_result")
+        if said is not None:
+            word = Word(
+                game_id=game_id,
+                source=CLOCK,
+                status=said.status,
+                home_score=said.home_score,
+                away_score=said.away_score,
+                regulation=said.regulation,
+            )
+        return _record(on, on.game(game_id), word)
+
+    return ledger.desk(week).ask(decide, actor=CLOCK, request=request)
+
+
+def return_postponed(ledger: Ledger, *, week: str, game_id: UUID, request: str) -> Future[list[Fact]]:
+    """Return the stakes on a game that was called off and had not started when its week closed."""
+
+    def decide(on: Decision) -> list[Fact]:
+        game = on.game(game_id)
+        if on.week().closed is None or not game.is_postponed or on.settlement(game_id).resolution:
+            return []
+        return _record(on, game, Word(game_id=game_id, source=CLOCK, status="postponed"))
+
+    return ledger.desk(week).ask(decide, actor=CLOCK, request=request)
+
+
+def _record(on: Decision, game: Game, word: Word) -> list[Fact]:
+    final = on.week().finalised is not None
+    settlement = on.settlement(game.id)
+    if settlement.is_old(word):
+        return []
+    locked = None if final else game.lock(why="cancelled" if word.status in ("cancelled", "abandoned") else "result")
+    recorded = settlement.record(word, rules=on.week().rules, final=final)
+    return [fact for fact in (locked, recorded) if fact is not None]
+
+
+def progress(ledger: Ledger, *, week: str, game_id: UUID) -> Future[Progress]:
+    """Return how far a game is settled."""
+
+    def decide(on: Decision) -> Progress:
+        settlement = on.settlement(game_id)
+        done = settlement.resolution == 0 or settlement.is_resolved
+        return Progress(settlement.resolution, settlement.settled_to, settlement.cut, done)
+
+    return ledger.desk(week).ask(decide, actor="settler", request="progress")
+
+
+def settle_chunk(
+    ledger: Ledger,
+    *,
+    week: str,
+    game_id: UUID,
+    resolution: int,
+    bets: Sequence[PlacedBet],
+    from_: int,
+    to: int,
+    cut: int,
+) -> Future[Fact]:
+    """Settle some bets of a game, in order of position: payouts and progress in one append.
+
+    `from_` to `to` are the positions that the chunk covers, `cut` that of the result. Raises StaleChunk
+    where it is not what comes next.
+    """
+
+    def decide(on: Decision) -> Fact:
+        game, settlement = on.game(game_id), on.settlement(game_id)
+        settlement.require_next(resolution=resolution, from_=from_)
+        result = settlement.result(game, on.week().rules)
+        accounts = {account.id: account for account in on.accounts(sorted({bet.entry for bet in bets}))}
+        paid = sum(_settle(accounts[bet.entry], bet.bet_id, game, result, resolution) for bet in bets)
+        return settlement.settle_chunk(resolution=resolution, from_=from_, to=to, bets=len(bets), paid=paid)
+
+    return ledger.desk(week).ask(
+        decide, actor="settler", request=f"{game_id}/{resolution}/{from_}", cause=position_token(week, cut)
+    )
+
+
+def _settle(account: Account, bet_id: UUID, game: Game, result: Result, resolution: int) -> int:
+    """Settle one bet and return what it pays in all under this resolution."""
+    bet = account.bets[bet_id]
+    outcome = grade(bet.terms, result, three_way=bet.stake.odds_id in game.three_way_odds)
+    account.resolve(bet_id=bet_id, outcome=outcome, resolution=resolution)
+    return outcome.payout
+
+
+def complete(ledger: Ledger, *, week: str, game_id: UUID, resolution: int, staked: int) -> Future[Fact]:
+    """Note that all bets of a game are settled under a resolution; `staked` is what was staked on it."""
+
+    def decide(on: Decision) -> Fact:
+        return on.settlement(game_id).complete(resolution=resolution, staked=staked)
+
+    return ledger.desk(week).ask(decide, actor="settler", request=f"{game_id}/{resolution}/complete")

@@ -1,0 +1,56 @@
+"""What a projection is: a pure fold from facts to rows, used live, for a rebuild and for verification alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from ledger.facts import Fact
+from projections.rows import Row, Rows
+
+Key = tuple[type[Row], Any]
+
+
+class ProjectionStopped(Exception):
+    """A projection cannot take a fact: it stands before that fact until the cause is mended."""
+
+
+class Projection(ABC):
+    """One read model. `name` names it to operators, and its `.sql` file; `tables` are the types of its rows."""
+
+    name: ClassVar[str]
+    tables: ClassVar[tuple[type[Row], ...]]
+
+    @abstractmethod
+    def keys(self, fact: Fact) -> Iterable[Key]:
+        """Yield which rows `apply` may ask for, so that a batch loads them in one query per table."""
+
+    @abstractmethod
+    def apply(self, rows: Rows, fact: Fact) -> None:
+        """Change the rows as the fact says."""
+
+    def touched(self, facts: Sequence[Fact]) -> dict[type[Row], set[Any]]:
+        """Return the keys of all rows that some facts touch, by row type."""
+        touched: dict[type[Row], set[Any]] = defaultdict(set)
+        for fact in facts:
+            for row_type, key in self.keys(fact):
+                touched[row_type].add(key)
+        return touched
+
+    def fold(self, rows: Rows, facts: Iterable[Fact]) -> None:
+        """Apply facts in order; raises ProjectionStopped, which names the one that could not be applied."""
+        for fact in facts:
+            try:
+                self.apply(rows, fact)
+            except Exception as error:
+                raise ProjectionStopped(
+                    f"{self.name} stopped at {fact.token} ({fact.event.TOPIC}): {type(error).__name__}: {error}"
+                ) from error
+
+
+def each(row_type: type[Row], *keys: Any) -> Iterator[Key]:
+    """Yield the keys of several rows of one type."""
+    for key in keys:
+        yield row_type, key

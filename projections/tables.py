@@ -1,0 +1,89 @@
+"""The SQL that is the same for every table, composed here and nowhere else, from the rows' own column names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import args_row
+from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.types.json import JsonbDumper
+
+from ledger.datastore import cursor_on
+from projections.rows import Changes, Keys, R, Row, Rows, columns, values_of
+
+SCAN_PAGE: Final = 2_000
+
+_LOAD: Final = SQL("SELECT {columns} FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
+_STAGE: Final = SQL("CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
+_COPY_TO_STAGE: Final = SQL("COPY {staged} ({columns}) FROM STDIN")
+_MERGE_STAGE: Final = SQL(
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} ON CONFLICT ({key}, log) DO UPDATE SET {changes}"
+)
+_REMOVE: Final = SQL("DELETE FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
+_CLEAR: Final = SQL("DELETE FROM {table} WHERE log = %(log)s")
+_COPY: Final = SQL("COPY {table} ({columns}) FROM STDIN")
+_SCAN: Final = SQL("SELECT {columns} FROM {table} WHERE log = %(log)s ORDER BY {key}")
+
+
+def load(connection: Connection[Any], log: str, keys: Keys) -> Rows:
+    """Return the working set of the rows of a log under some keys, by one query per table."""
+    found: dict[type[Row], dict[Any, Row | None]] = {}
+    for row_type, wanted in keys.items():
+        found[row_type] = dict.fromkeys(wanted)
+        cursor = connection.cursor(row_factory=args_row(row_type))
+        cursor.execute(_query(_LOAD, row_type), {"log": log, "keys": list(wanted)}, binary=True)
+        found[row_type].update((row.key, row) for row in cursor)
+    return Rows(found)
+
+
+def save(connection: Connection[Any], log: str, changes: Iterable[Changes]) -> None:
+    """Write what a fold changed, in the caller's transaction."""
+    cursor = cursor_on(connection)
+    for row_type, written, removed in changes:
+        if written:
+            cursor.execute(_query(_STAGE, row_type))
+            _copy(connection, _query(_COPY_TO_STAGE, row_type), row_type, written)
+            cursor.execute(_query(_MERGE_STAGE, row_type))
+        if removed:
+            cursor.execute(_query(_REMOVE, row_type), {"log": log, "keys": removed})
+
+
+def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: Iterable[Row]) -> None:
+    """Put `rows` in the place of all rows of a log, in the caller's transaction."""
+    cursor_on(connection).execute(_query(_CLEAR, row_type), {"log": log})
+    _copy(connection, _query(_COPY, row_type), row_type, rows)
+
+
+def scan(connection: Connection[Any], log: str, row_type: type[R]) -> Iterator[R]:
+    """Yield the rows of a log in order of key, a page at a time, in the caller's transaction."""
+    with connection.cursor(f"scan_{row_type.TABLE}", row_factory=args_row(row_type)) as cursor:
+        cursor.itersize = SCAN_PAGE
+        yield from cursor.execute(_query(_SCAN, row_type), {"log": log}, binary=True)
+
+
+def _copy(connection: Connection[Any], query: Composed, row_type: type[Row], rows: Iterable[Row]) -> None:
+    cursor = cursor_on(connection)
+    cursor.adapters.register_dumper(dict, JsonbDumper)
+    values = values_of(row_type)
+    with cursor.copy(query) as copy:
+        for row in rows:
+            copy.write_row(values(row))
+
+
+def _query(template: SQL, row_type: type[Row]) -> Composed:
+    return template.format(**_names(row_type))
+
+
+@cache
+def _names(row_type: type[Row]) -> dict[str, Composable]:
+    names = [Identifier(column) for column in columns(row_type)]
+    return {
+        "table": Identifier(row_type.TABLE),
+        "staged": Identifier(f"staged_{row_type.TABLE}"),
+        "key": Identifier(row_type.KEY),
+        "columns": SQL(", ").join(names),
+        "changes": SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(name) for name in names),
+    }
