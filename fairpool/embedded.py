@@ -39,9 +39,7 @@ class EmbeddedServers:
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             with ThreadPoolExecutor(max_workers=2) as threads:
-                starts = [
-                    threads.submit(starting.enter_context, server) for server in (self._postgres, self._nats)
-                ]
+                starts = [threads.submit(starting.enter_context, server) for server in (self._postgres, self._nats)]
             for start in starts:
                 start.result()
             self._running = starting.pop_all()

@@ -231,9 +231,7 @@ def _installed_packages() -> Path:
     """Where the wheel is installed. It is not imported: that would start its own management of servers."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise EmbeddedServerError(
-            f"the package {PACKAGE} is missing: install it, or point DATABASE_URL at a server"
-        )
+        raise EmbeddedServerError(f"the package {PACKAGE} is missing: install it, or point DATABASE_URL at a server")
     return Path(spec.origin).resolve().parent.parent
 
 

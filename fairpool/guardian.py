@@ -45,7 +45,6 @@ def owner_of(folder: Path) -> User:
 def main(arguments: list[str]) -> int:
     """Run the server until it ends by itself or our input ends; 0 if it ended well."""
     lock, stop_signal = int(arguments[0]), signal.Signals[arguments[1]]
-    os.umask(0o077)
     server = subprocess.Popen(
         arguments[2:],
         stdin=subprocess.DEVNULL,

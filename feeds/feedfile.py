@@ -56,9 +56,7 @@ def read_lines(path: Path) -> Iterator[FeedLine]:
             except ValueError as error:
                 raise FeedFileError(path, number, str(error)) from error
             if latest and line.at < latest:
-                raise FeedFileError(
-                    path, number, f"at is before that of an earlier line, {latest.isoformat()}"
-                )
+                raise FeedFileError(path, number, f"at is before that of an earlier line, {latest.isoformat()}")
             latest = line.at
             yield line
 

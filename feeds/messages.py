@@ -37,7 +37,7 @@ _DECIMAL = re.compile(r"[+-]?\d{1,4}(\.\d{1,4})?", re.ASCII)
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-class UnreadableMessage(ValueError):  # noqa: N818 - a dead letter's reason reads better without "error"
+class UnreadableMessage(ValueError):
     """Bytes that are no message of version 1; `reason` is one sentence that names the field."""
 
     def __init__(self, reason: str) -> None:

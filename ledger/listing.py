@@ -52,7 +52,7 @@ def reschedule(ledger: Ledger, *, week: str, game_id: UUID, starts_at: datetime,
         game = on.game(game_id)
         if game.moved_out or on.week().finalised is not None:
             return []
-        if starts_at < on.week().ends_at:
+        if on.week().starts_at <= starts_at < on.week().ends_at:
             return _facts(game.reschedule(starts_at=starts_at))
         moved = game.move_out(starts_at=starts_at)
         returned = on.settlement(game_id).record(

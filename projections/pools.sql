@@ -20,4 +20,4 @@ SELECT * FROM pools WHERE pool_id = %(pool_id)s
 
 -- name: pools_of_week
 -- The pools of a week, A to Z before AA.
-SELECT * FROM pools WHERE week = %(week)s ORDER BY length(name), name
+SELECT * FROM pools WHERE week = %(week)s ORDER BY length(name), name COLLATE "C"

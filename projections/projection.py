@@ -32,11 +32,14 @@ class Projection(ABC):
         """Change the rows as the fact says."""
 
     def touched(self, facts: Sequence[Fact]) -> dict[type[Row], set[Any]]:
-        """Return the keys of all rows that some facts touch, by row type."""
+        """Return the keys of all rows that some facts touch, by row type; raises ProjectionStopped."""
         touched: dict[type[Row], set[Any]] = defaultdict(set)
         for fact in facts:
-            for row_type, key in self.keys(fact):
-                touched[row_type].add(key)
+            try:
+                for row_type, key in self.keys(fact):
+                    touched[row_type].add(key)
+            except Exception as error:
+                raise self._stopped(fact, error) from error
         return touched
 
     def fold(self, rows: Rows, facts: Iterable[Fact]) -> None:
@@ -45,9 +48,11 @@ class Projection(ABC):
             try:
                 self.apply(rows, fact)
             except Exception as error:
-                raise ProjectionStopped(
-                    f"{self.name} stopped at {fact.token} ({fact.event.TOPIC}): {type(error).__name__}: {error}"
-                ) from error
+                raise self._stopped(fact, error) from error
+
+    def _stopped(self, fact: Fact, error: Exception) -> ProjectionStopped:
+        reason = f"{type(error).__name__}: {error}"
+        return ProjectionStopped(f"{self.name} cannot take {fact.token} ({fact.event.TOPIC}): {reason}")
 
 
 def each(row_type: type[Row], *keys: Any) -> Iterator[Key]:

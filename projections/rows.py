@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
-from functools import cache
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
@@ -33,13 +32,11 @@ Keys = Mapping[type[Row], Collection[Any]]
 Found = Mapping[type[Row], Mapping[Any, Row | None]]
 
 
-@cache
 def columns(row_type: type[Row]) -> tuple[str, ...]:
     """Return the column names of a row type, in the order of its fields."""
     return tuple(field.name for field in fields(cast(Any, row_type)))
 
 
-@cache
 def values_of(row_type: type[Row]) -> attrgetter[tuple[Any, ...]]:
     """Return the function from a row to the tuple of its values."""
     return attrgetter(*columns(row_type))
@@ -76,10 +73,7 @@ class Rows:
 
     def get(self, row_type: type[R], key: Any) -> R | None:
         """Return the row under a key, or None; raises RowNotLoaded."""
-        rows = self._rows[row_type]
-        if self._found is not None and key not in rows:
-            raise RowNotLoaded(f"{row_type.TABLE} {key} was not loaded: let `keys` name it for this event")
-        return cast("R | None", rows.get(key))
+        return cast("R | None", self._loaded(row_type, key).get(key))
 
     def need(self, row_type: type[R], key: Any) -> R:
         """Return the row under a key; raises MissingRow where there is none."""
@@ -89,15 +83,16 @@ class Rows:
         return row
 
     def put(self, row: Row) -> None:
-        """Write a row in the place of what is under its key."""
-        self._rows[type(row)][row.key] = row
+        """Write a row in the place of what is under its key; raises RowNotLoaded."""
+        self._loaded(type(row), row.key)[row.key] = row
 
     def remove(self, row: Row) -> None:
-        """Take a row away."""
+        """Take a row away; raises RowNotLoaded."""
+        rows = self._loaded(type(row), row.key)
         if self._found is None:
-            del self._rows[type(row)][row.key]
+            del rows[row.key]
         else:
-            self._rows[type(row)][row.key] = None
+            rows[row.key] = None
 
     def all(self, row_type: type[R]) -> dict[Any, R]:
         """Return all rows of a type by key."""
@@ -111,3 +106,9 @@ class Rows:
             if changed:
                 written = [row for _, row in changed if row is not None]
                 yield Changes(row_type, written, [key for key, row in changed if row is None])
+
+    def _loaded(self, row_type: type[Row], key: Any) -> dict[Any, Row | None]:
+        rows = self._rows[row_type]
+        if self._found is not None and key not in rows:
+            raise RowNotLoaded(f"{row_type.TABLE} {key} was not loaded: let `keys` name it for this event")
+        return rows

@@ -74,16 +74,16 @@ def _copy(connection: Connection[Any], query: Composed, row_type: type[Row], row
 
 
 def _query(template: SQL, row_type: type[Row]) -> Composed:
-    return template.format(**_names(row_type))
+    return template.format(**_names(row_type.TABLE, row_type.KEY, columns(row_type)))
 
 
 @cache
-def _names(row_type: type[Row]) -> dict[str, Composable]:
-    names = [Identifier(column) for column in columns(row_type)]
+def _names(table: str, key: str, columns: tuple[str, ...]) -> dict[str, Composable]:
+    names = [Identifier(column) for column in columns]
     return {
-        "table": Identifier(row_type.TABLE),
-        "staged": Identifier(f"staged_{row_type.TABLE}"),
-        "key": Identifier(row_type.KEY),
+        "table": Identifier(table),
+        "staged": Identifier(f"staged_{table}"),
+        "key": Identifier(key),
         "columns": SQL(", ").join(names),
         "changes": SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(name) for name in names),
     }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from psycopg.rows import class_row
 
-from ledger.datastore import Datastore
+from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 
 T = TypeVar("T")
@@ -29,3 +29,8 @@ class View:
     def _one(self, query: str, row_type: type[T], **parameters: Any) -> T | None:
         rows = self._all(query, row_type, **parameters)
         return rows[0] if rows else None
+
+    def _number(self, query: str, **parameters: Any) -> int:
+        with self._datastore.connection() as connection:
+            [(number,)] = cursor_on(connection).execute(self._sql[query], parameters, binary=True, prepare=True)
+        return int(number)

@@ -120,7 +120,7 @@ class Weeks(View):
 def _opened(fact: Fact, event: WeekOpened) -> Week:
     return Week(
         log=fact.log,
-        week=event.week,
+        week=week_of(fact.log),
         state="registering",
         starts_at=event.starts_at,
         ends_at=event.ends_at,

@@ -34,6 +34,7 @@ NOBODY = 65534
 PATIENCE_SECONDS = 30
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who may become another user")
+only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
 needs_proc = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs /proc to see processes")
 
 # Starts both servers, writes a row, tells where it is, and serves until its input ends.
@@ -110,9 +111,7 @@ def processes_in(folder: Path) -> set[int]:
 
 
 def guardians_in(folder: Path) -> set[int]:
-    return {
-        pid for pid in processes_in(folder) if b"guardian.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    }
+    return {pid for pid in processes_in(folder) if b"guardian.py" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 def postmaster(data: Path) -> int:
@@ -231,16 +230,10 @@ def test_a_wrong_password_is_refused_by_nats(servers: EmbeddedServers) -> None:
 @pytest.mark.usefixtures("servers")
 def test_secrets_can_be_read_by_their_owner_only(data: Path) -> None:
     """Passwords, the configuration that holds one, logs and the cluster are closed to other users."""
-    names = [
-        "postgres/password",
-        "nats/password",
-        "nats/nats.conf",
-        "postgres/server.log",
-        "postgres/cluster",
-    ]
-    assert {name: stat.S_IMODE((data / name).stat().st_mode) & 0o077 for name in names} == dict.fromkeys(
-        names, 0
-    )
+    postgres = ["postgres/password", "postgres/server.log", "postgres/cluster"]
+    nats_server = ["nats/password", "nats/server.log", "nats/nats.conf", "nats/jetstream"]
+    names = postgres + nats_server
+    assert {name: stat.S_IMODE((data / name).stat().st_mode) & 0o077 for name in names} == dict.fromkeys(names, 0)
 
 
 @pytest.mark.parametrize("server", [EmbeddedPostgres, EmbeddedNats])
@@ -284,7 +277,30 @@ def test_a_killed_program_can_be_started_again_at_once(tmp_path: Path) -> None:
 
 
 @needs_proc
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
+@only_linux
+def test_a_start_waits_for_the_server_of_a_killed_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an old server lives, with or without its guardian, no second one starts on its data."""
+    with program(tmp_path) as child:
+        told(child)
+        server = postmaster(tmp_path)
+        os.kill(server, signal.SIGSTOP)
+        try:
+            for pid in guardians_in(tmp_path):
+                os.kill(pid, signal.SIGKILL)
+            child.kill()
+            child.wait()
+            with monkeypatch.context() as hurried:
+                hurried.setattr(embedded_server, "START_SECONDS", 0.2)
+                with pytest.raises(EmbeddedServerError, match="still runs"), EmbeddedPostgres(tmp_path):
+                    pass
+        finally:
+            os.kill(server, signal.SIGCONT)
+        with EmbeddedPostgres(tmp_path) as postgres:
+            assert notes(postgres.dsn) == ["kept"]
+
+
+@needs_proc
+@only_linux
 def test_servers_end_even_if_their_guardians_are_killed_too(tmp_path: Path) -> None:
     """After `kill -9` of program and guardians no server is left over, and the data is there."""
     with program(tmp_path) as child:
@@ -405,9 +421,7 @@ def test_root_keeps_its_data_in_a_folder_closed_to_others(tmp_path: Path) -> Non
 
 
 @only_root
-def test_root_runs_binaries_installed_where_others_cannot_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_runs_binaries_installed_where_others_cannot_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Binaries in a closed folder are run from a copy, which is gone after the stop."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
@@ -430,9 +444,7 @@ def copy_installed_wheel(target: Path) -> None:
     assert spec.origin is not None
     packages = Path(spec.origin).parents[1]
     for name in (PACKAGE, f"{PACKAGE}.libs"):
-        shutil.copytree(
-            packages / name, target / name, ignore=shutil.ignore_patterns("pginstall", "*.a", "include")
-        )
+        shutil.copytree(packages / name, target / name, ignore=shutil.ignore_patterns("pginstall", "*.a", "include"))
 
 
 @only_root

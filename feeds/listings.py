@@ -1,0 +1,78 @@
+"""Which listing of which week a feed's game id means: ids return in other weeks, and games move and come back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from ledger.events import Event, GameMovedOut, GameRescheduled, GameScheduled, WeekFinalised
+from ledger.facts import fact_of
+from ledger.ids import game_id
+from ledger.ledger import Ledger
+
+_TOPICS = (GameScheduled.TOPIC, GameRescheduled.TOPIC, GameMovedOut.TOPIC, WeekFinalised.TOPIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A game as listed in a week; `number` counts its listings there under the same id."""
+
+    week: str
+    game_id: UUID
+    number: int
+    league: str
+    home: str
+    away: str
+    starts_at: datetime
+    moved_out: bool = False
+
+
+class Listings:
+    """All listings of all weeks by source and feed id, read from the logs and kept up with them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._by_name: dict[tuple[str, str], list[UUID]] = defaultdict(list)
+        self._by_id: dict[UUID, Listing] = {}
+        self._read_to: dict[str, int] = {}
+        self._over: set[str] = set()
+
+    def refresh(self) -> None:
+        """Read what the logs of weeks that are not over say anew."""
+        for week in self._ledger.weeks():
+            if week in self._over:
+                continue
+            for record in self._ledger.recorder(week).read_topics(*_TOPICS, after=self._read_to.get(week, 0)):
+                self._apply(week, record.stream, fact_of(record).event)
+                self._read_to[week] = record.position
+
+    def of(self, source: str, external_id: str) -> Sequence[Listing]:
+        """Return the listings of a feed's id, oldest first."""
+        return [self._by_id[listing] for listing in self._by_name[source, external_id]]
+
+    def meant(self, source: str, external_id: str, *, result_at: datetime | None = None) -> Listing | None:
+        """Return the listing that a message means: the last one, for a result the last that had started by then."""
+        listings = self.of(source, external_id)
+        started = [each for each in listings if result_at is not None and each.starts_at <= result_at]
+        return next(reversed(started or listings), None)
+
+    def next_id(self, week: str, source: str, external_id: str) -> UUID:
+        """Return the id of a new listing."""
+        listed = sum(listing.week == week for listing in self.of(source, external_id))
+        return game_id(week, source, external_id, listed + 1)
+
+    def _apply(self, week: str, stream: UUID, event: Event) -> None:
+        match event:
+            case GameScheduled(source=source, external_id=external_id) as game:
+                number = 1 + sum(listing.week == week for listing in self.of(source, external_id))
+                self._by_id[stream] = Listing(week, stream, number, game.league, game.home, game.away, game.starts_at)
+                self._by_name[source, external_id].append(stream)
+            case GameRescheduled(starts_at=starts_at):
+                self._by_id[stream] = replace(self._by_id[stream], starts_at=starts_at)
+            case GameMovedOut():
+                self._by_id[stream] = replace(self._by_id[stream], moved_out=True)
+            case WeekFinalised():
+                self._over.add(week)

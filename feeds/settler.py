@@ -1,0 +1,126 @@
+"""The settler: reacts to each new resolution by settling the game's bets, a chunk at a time, while betting goes on.
+
+It keeps no state of its own that matters: what is settled stands in the log, so it may be killed anywhere, and two of
+them only get in each other's way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from ledger import settling
+from ledger.aggregate import LedgerError
+from ledger.events import ResultRecorded, SettlementCompleted, WeekFinalised
+from ledger.facts import fact_of
+from ledger.ids import settlement_stream
+from ledger.ledger import Ledger
+from ledger.settlement import StaleChunk
+from ledger.settling import PlacedBet, Progress
+from projections.bets import Bets
+from projections.runner import Runner
+
+BETS_A_CHUNK: Final = 500
+_PROJECTION_PATIENCE_SECONDS: Final = 30.0
+_TOPICS: Final = (ResultRecorded.TOPIC, SettlementCompleted.TOPIC, WeekFinalised.TOPIC)
+_log = logging.getLogger(__name__)
+
+
+class ProjectionBehind(Exception):
+    """The bets projection did not reach the result: see `fairpool projections status`."""
+
+
+class Settler:
+    """Finds resolutions that are not settled yet, and settles them."""
+
+    def __init__(self, ledger: Ledger, *, bets: Bets, projections: Runner) -> None:
+        self._ledger = ledger
+        self._bets = bets
+        self._projections = projections
+        self._read_to: dict[str, int] = {}
+        self._over: set[str] = set()
+        self._resolutions: dict[UUID, int] = {}
+        self._pending: dict[UUID, tuple[str, UUID]] = {}
+
+    def run(self, stop: threading.Event, *, poll_seconds: float = 0.1) -> None:
+        """Settle what comes until `stop` is set; what fails is tried again."""
+        while not stop.wait(poll_seconds):
+            try:
+                self.step()
+            except (LedgerError, ProjectionBehind) as error:
+                _log.warning("settlement waits: %s", error)
+                stop.wait(1.0)
+
+    def step(self) -> int:
+        """Settle all that is to be settled now, and return how many games that were."""
+        self._look()
+        waiting = list(self._pending.items())
+        for stream, (week, game_id) in waiting:
+            self.settle(week=week, game_id=game_id)
+            self._pending.pop(stream, None)
+        return len(waiting)
+
+    def settle(self, *, week: str, game_id: UUID) -> None:
+        """Settle one game under its latest resolution, going on where it stopped; a newer one starts over."""
+        progress = self._progress(week, game_id)
+        while not progress.is_done:
+            self._await_bets(week, progress.cut)
+            try:
+                self._settle_rest(week, game_id, progress)
+            except StaleChunk as error:
+                # Another settler, or a newer resolution, was faster.
+                _log.info("%s", error)
+            progress = self._progress(week, game_id)
+
+    def _settle_rest(self, week: str, game_id: UUID, progress: Progress) -> None:
+        after, cut = progress.settled_to, progress.cut
+        while after < cut:
+            bets = self._next_bets(week, game_id, after=after, cut=cut)
+            to = bets[-1].position if len(bets) == BETS_A_CHUNK else cut
+            settling.settle_chunk(
+                self._ledger,
+                week=week,
+                game_id=game_id,
+                resolution=progress.resolution,
+                bets=bets,
+                from_=after + 1,
+                to=to,
+                cut=cut,
+            ).result()
+            after = to
+        staked = self._bets.staked_on_game(week, game_id, cut=cut)
+        settling.complete(
+            self._ledger, week=week, game_id=game_id, resolution=progress.resolution, staked=staked
+        ).result()
+
+    def _next_bets(self, week: str, game_id: UUID, *, after: int, cut: int) -> Sequence[PlacedBet]:
+        rows = self._bets.open_or_settled_bets_of_game(week, game_id, after_position=after, cut=cut, limit=BETS_A_CHUNK)
+        return [PlacedBet(row.bet_id, row.entry, row.position) for row in rows]
+
+    def _await_bets(self, week: str, cut: int) -> None:
+        """Wait until every bet up to the cut can be found."""
+        if not self._projections.wait_for(week, cut, timeout=_PROJECTION_PATIENCE_SECONDS, names=["bets"]):
+            raise ProjectionBehind(f"the bets projection of {week} has not reached position {cut}")
+
+    def _progress(self, week: str, game_id: UUID) -> Progress:
+        return settling.progress(self._ledger, week=week, game_id=game_id).result()
+
+    def _look(self) -> None:
+        """Read what was resolved and what was completed since the last look."""
+        for week in self._ledger.weeks():
+            if week in self._over:
+                continue
+            for record in self._ledger.recorder(week).read_topics(*_TOPICS, after=self._read_to.get(week, 0)):
+                self._read_to[week] = record.position
+                match fact_of(record).event:
+                    case ResultRecorded(resolution=int(resolution), game_id=game_id):
+                        self._resolutions[record.stream] = resolution
+                        self._pending[settlement_stream(game_id)] = (week, game_id)
+                    case SettlementCompleted(resolution=resolution):
+                        if self._resolutions.get(record.stream) == resolution:
+                            self._pending.pop(record.stream, None)
+                    case WeekFinalised():
+                        self._over.add(week)

@@ -1,0 +1,114 @@
+"""Positions: how far each projection has come in each log, for those who advance them and those who wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ledger.datastore import Datastore, cursor_on
+from ledger.sql import queries
+
+_POLL_SECONDS: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionStatus:
+    """Where a projection stands in a log; `error` says what stopped it, and it stands before that fact."""
+
+    name: str
+    log: str
+    position: int
+    head: int
+    error: str | None
+
+    @property
+    def lag(self) -> int:
+        """How many facts it is behind."""
+        return self.head - self.position
+
+
+class Positions:
+    """The positions of some projections, by name. Changes are made on the connection of the caller's transaction."""
+
+    def __init__(self, datastore: Datastore, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._datastore = datastore
+        self._sql = queries("projections", "positions.sql")
+        self._moved = threading.Condition()
+
+    def behind(self) -> list[str]:
+        """Return the logs with news for a projection that is not stopped there."""
+        with self._datastore.connection() as connection:
+            rows = cursor_on(connection).execute(self._sql["behind"], {"names": list(self.names)}, prepare=True)
+            return [log for (log,) in rows]
+
+    def lock_free(self, connection: Connection[Any], log: str) -> list[tuple[str, int]]:
+        """Lock the projections of a log that nobody else is at work on: names and positions, by position."""
+        cursor = cursor_on(connection)
+        parameters = {"log": log, "names": list(self.names)}
+        cursor.execute(self._sql["begin"], parameters)
+        return [(name, position) for name, position in cursor.execute(self._sql["lock_free"], parameters)]
+
+    def at(self, connection: Connection[Any], log: str) -> dict[str, int]:
+        """Return the position of each projection in a log, 0 where it has not begun."""
+        parameters = {"log": log, "names": list(self.names)}
+        standing = cursor_on(connection).execute(self._sql["at"], parameters).fetchall()
+        return dict.fromkeys(self.names, 0) | dict(standing)
+
+    def lock(self, connection: Connection[Any], log: str, name: str) -> int:
+        """Lock one projection of a log, waiting for whoever is at work on it, and return its position."""
+        cursor = cursor_on(connection)
+        cursor.execute(self._sql["begin"], {"log": log, "names": [name]})
+        [(position,)] = cursor.execute(self._sql["lock"], {"log": log, "name": name}).fetchall()
+        return int(position)
+
+    def advance(self, connection: Connection[Any], log: str, names: Collection[str], position: int) -> None:
+        """Note that projections have come to a position, with no error."""
+        parameters = {"log": log, "names": list(names), "position": position}
+        cursor_on(connection).execute(self._sql["advance"], parameters)
+
+    def stop(self, connection: Connection[Any], log: str, names: Collection[str], error: str) -> None:
+        """Note what stopped projections, where they stand."""
+        cursor_on(connection).execute(self._sql["stop"], {"log": log, "names": list(names), "error": error})
+
+    def retry(self) -> None:
+        """Let stopped projections try again: the release may be one that can take what stopped them."""
+        with self._datastore.connection() as connection:
+            cursor_on(connection).execute(self._sql["retry"], {"names": list(self.names)})
+
+    def status(self) -> list[ProjectionStatus]:
+        """Return where each projection stands in each log."""
+        with self._datastore.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(ProjectionStatus))
+            return cursor.execute(self._sql["status"], {"names": list(self.names)}).fetchall()
+
+    def moved(self) -> None:
+        """Wake those who wait in this process."""
+        with self._moved:
+            self._moved.notify_all()
+
+    def wait_for(self, log: str, position: int, *, timeout: float, names: Sequence[str] | None = None) -> bool:
+        """Wait until projections (all unless named) have come to a position of a log, at most `timeout` seconds.
+
+        Returns whether they have; at once where one of them is stopped before it.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            reached, stopped = self._reached(log, position, self.names if names is None else names)
+            remaining = deadline - time.monotonic()
+            if reached or stopped or remaining <= 0:
+                return reached
+            with self._moved:
+                self._moved.wait(min(_POLL_SECONDS, remaining))
+
+    def _reached(self, log: str, position: int, names: Sequence[str]) -> tuple[bool, bool]:
+        parameters = {"log": log, "position": position, "names": list(names)}
+        with self._datastore.connection() as connection:
+            [(reached, stopped)] = cursor_on(connection).execute(self._sql["reached"], parameters, prepare=True)
+        return reached, stopped

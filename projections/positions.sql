@@ -1,0 +1,66 @@
+-- name: schema
+-- How far each projection has come in each log, and what stopped it there.
+CREATE TABLE projection_positions (
+  name text NOT NULL,
+  log text NOT NULL,
+  position bigint NOT NULL DEFAULT 0,
+  error text,
+  PRIMARY KEY (name, log)
+) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE, DELETE ON projection_positions TO fairpool_service;
+
+-- name: behind
+-- The logs with news for a projection that is not stopped there.
+SELECT DISTINCT h.log
+FROM heads h
+CROSS JOIN unnest(%(names)s::text[]) AS n(name)
+LEFT JOIN projection_positions p ON p.name = n.name AND p.log = h.log
+WHERE h.position > coalesce(p.position, 0) AND p.error IS NULL
+ORDER BY h.log
+
+-- name: begin
+-- Makes sure that each projection has a row for a log.
+INSERT INTO projection_positions (name, log)
+SELECT name, %(log)s FROM unnest(%(names)s::text[]) AS n(name)
+ON CONFLICT DO NOTHING
+
+-- name: lock_free
+-- Locks the projections of a log that nobody else is at work on and that are not stopped, until the transaction ends.
+SELECT name, position FROM projection_positions
+WHERE log = %(log)s AND name = ANY (%(names)s) AND error IS NULL
+ORDER BY position, name FOR UPDATE SKIP LOCKED
+
+-- name: lock
+-- Locks one projection of a log, waiting for whoever is at work on it.
+SELECT position FROM projection_positions WHERE log = %(log)s AND name = %(name)s FOR UPDATE
+
+-- name: at
+-- Where projections stand in a log.
+SELECT name, position FROM projection_positions WHERE log = %(log)s AND name = ANY (%(names)s)
+
+-- name: advance
+-- Moves projections of a log to a position.
+UPDATE projection_positions SET position = %(position)s, error = NULL
+WHERE log = %(log)s AND name = ANY (%(names)s)
+
+-- name: stop
+-- Notes what stopped projections of a log.
+UPDATE projection_positions SET error = %(error)s WHERE log = %(log)s AND name = ANY (%(names)s)
+
+-- name: retry
+-- Lets stopped projections try again from where they stand.
+UPDATE projection_positions SET error = NULL WHERE name = ANY (%(names)s) AND error IS NOT NULL
+
+-- name: status
+-- Where each projection stands in each log.
+SELECT n.name, h.log, coalesce(p.position, 0) AS position, h.position AS head, p.error
+FROM heads h
+CROSS JOIN unnest(%(names)s::text[]) WITH ORDINALITY AS n(name, place)
+LEFT JOIN projection_positions p ON p.name = n.name AND p.log = h.log
+ORDER BY h.log <> 'office', h.log, n.place
+
+-- name: reached
+-- Whether all the projections have reached a position, and whether one of those that have not is stopped.
+SELECT count(*) FILTER (WHERE position >= %(position)s) = cardinality(%(names)s::text[]) AS reached,
+       coalesce(bool_or(error IS NOT NULL AND position < %(position)s), false) AS stopped
+FROM projection_positions WHERE log = %(log)s AND name = ANY (%(names)s)

@@ -1,0 +1,167 @@
+"""Rebuild and verify: fold a log from its first event, then put the rows in place, or compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from ledger.datastore import Datastore, cursor_on
+from ledger.facts import Fact, fact_of
+from ledger.recorder import END, LogRecorder, open_logs
+from projections.catalogue import projections
+from projections.positions import Positions
+from projections.projection import Projection
+from projections.rows import Row, Rows, columns
+from projections.tables import replace, scan
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a table is not what its log gives, at the position where its projection stands.
+
+    `column` is None where a row is missing (`found` None) or is one too many (`expected` None).
+    """
+
+    projection: str
+    log: str
+    position: int
+    table: str
+    key: Any
+    column: str | None
+    expected: Any
+    found: Any
+
+    def __str__(self) -> str:
+        """Return it as a line for an operator."""
+        place = f"{self.log}:{self.position} {self.table} {self.key}"
+        what = "" if self.column is None else f" {self.column}"
+        return f"{self.projection} at {place}{what}: expected {self.expected}, found {self.found}"
+
+
+def rebuild(
+    datastore: Datastore, *, name: str | None = None, log: str | None = None, progress: Progress | None = None
+) -> None:
+    """Make the rows of a projection (all unless named) anew, for one log or for all.
+
+    Readers see the old rows until the new ones are complete, and meanwhile everything goes on: a projection is
+    held only while its rows are exchanged. `progress` is told how many facts of how many are folded. Raises
+    UnknownProjection, LogNotOpen, or ProjectionStopped; then what is not exchanged yet stays as it was.
+    """
+    chosen = projections(name)
+    heads = _heads(datastore, log)
+    told = _Told(progress, total=sum(head for _, head in heads))
+    for recorder, head in heads:
+        folds = [(projection, Rows()) for projection in chosen]
+        for facts in _pages(recorder, until=head):
+            for projection, rows in folds:
+                projection.fold(rows, facts)
+            told.further(len(facts))
+        for projection, rows in folds:
+            _exchange(datastore, recorder, projection, rows, folded=head)
+
+
+def verify(
+    datastore: Datastore, *, name: str | None = None, log: str | None = None, progress: Progress | None = None
+) -> list[Difference]:
+    """Return the first difference of each projection (all unless named) in each log (all unless named).
+
+    Each is compared at the position where it stands, in one snapshot, while everything goes on. `progress` and
+    errors are those of `rebuild`.
+    """
+    chosen = projections(name)
+    heads = _heads(datastore, log)
+    told = _Told(progress, total=sum(head for _, head in heads))
+    differences: list[Difference] = []
+    for recorder, _ in heads:
+        with datastore.connection() as connection, connection.transaction():
+            cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            differences += _differences(connection, datastore, recorder, chosen, told)
+    return differences
+
+
+class _Told:
+    """Adds up how many facts are folded, and tells whoever wants to know."""
+
+    def __init__(self, progress: Progress | None, *, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def further(self, facts: int) -> None:
+        self._done += facts
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _heads(datastore: Datastore, log: str | None) -> list[tuple[LogRecorder, int]]:
+    recorders = [LogRecorder(datastore, each) for each in (open_logs(datastore) if log is None else [log])]
+    return [(recorder, recorder.head().position) for recorder in recorders]
+
+
+def _pages(recorder: LogRecorder, *, after: int = 0, until: int = END) -> Iterator[list[Fact]]:
+    while records := recorder.read(after=after, until=until):
+        yield [fact_of(record) for record in records]
+        after = records[-1].position
+
+
+def _exchange(datastore: Datastore, recorder: LogRecorder, projection: Projection, rows: Rows, *, folded: int) -> None:
+    """Fold what came since, with the live projection held, and put the rows in the place of its own."""
+    positions = Positions(datastore, [projection.name])
+    with datastore.connection() as connection, connection.transaction():
+        positions.lock(connection, recorder.log, projection.name)
+        head = recorder.head().position
+        for facts in _pages(recorder, after=folded, until=head):
+            projection.fold(rows, facts)
+        for row_type in projection.tables:
+            replace(connection, recorder.log, row_type, rows.all(row_type).values())
+        positions.advance(connection, recorder.log, [projection.name], head)
+
+
+def _differences(
+    connection: Connection[Any],
+    datastore: Datastore,
+    recorder: LogRecorder,
+    chosen: tuple[Projection, ...],
+    told: _Told,
+) -> Iterator[Difference]:
+    positions = Positions(datastore, [projection.name for projection in chosen]).at(connection, recorder.log)
+    folds = [(projection, Rows(), positions[projection.name]) for projection in chosen]
+    for facts in _pages(recorder, until=max(positions.values())):
+        for projection, rows, position in folds:
+            projection.fold(rows, (fact for fact in facts if fact.position <= position))
+        told.further(len(facts))
+    for projection, rows, position in folds:
+        for row_type in projection.tables:
+            found = scan(connection, recorder.log, row_type)
+            difference = _first_difference(rows.all(row_type), found)
+            if difference is not None:
+                key, expected, actual = difference
+                column, wanted, was = _first_column(expected, actual)
+                yield Difference(projection.name, recorder.log, position, row_type.TABLE, key, column, wanted, was)
+                break
+
+
+def _first_difference(expected: dict[Any, Row], found: Iterator[Row]) -> tuple[Any, Row | None, Row | None] | None:
+    for row in found:
+        wanted = expected.pop(row.key, None)
+        if row != wanted:
+            return row.key, wanted, row
+    if expected:
+        key = min(expected)
+        return key, expected[key], None
+    return None
+
+
+def _first_column(expected: Row | None, found: Row | None) -> tuple[str | None, Any, Any]:
+    if expected is None or found is None:
+        return None, expected, found
+    for column in columns(type(found)):
+        wanted, was = getattr(expected, column), getattr(found, column)
+        if wanted != was:
+            return column, wanted, was
+    raise AssertionError(f"{found.TABLE} {found.key} was said to differ and does not")

@@ -1,0 +1,114 @@
+"""Settlements: what settles each game, and how far its bets are settled under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+from uuid import UUID
+
+from ledger.events import ChunkSettled, ResultRecorded, SettlementCompleted
+from ledger.facts import Fact
+from projections.projection import Key, Projection
+from projections.rows import Row, Rows
+from projections.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement(Row):
+    """A game's settlement, under the id of its stream.
+
+    `resolution` 0 means that nothing settles the game yet. `result_position` is that of the record which brought
+    the resolution: bets up to it are settled. `bets`, `staked` and `paid` (credits) are those of the resolution
+    so far, `staked` once it is completed; `records` counts all that sources said.
+    """
+
+    TABLE: ClassVar[str] = "settlements"
+    KEY: ClassVar[str] = "settlement"
+
+    log: str
+    settlement: UUID
+    game_id: UUID
+    records: int = 0
+    resolution: int = 0
+    source: str | None = None
+    status: str | None = None
+    certainty: str | None = None
+    home_score: int | None = None
+    away_score: int | None = None
+    result_position: int | None = None
+    bets: int = 0
+    staked: int = 0
+    paid: int = 0
+    completed_resolution: int = 0
+    completed_position: int | None = None
+
+
+class SettlementsProjection(Projection):
+    """Folds `settlement.*`."""
+
+    name = "settlements"
+    tables = (Settlement,)
+
+    def keys(self, fact: Fact) -> Iterator[Key]:
+        """The settlement whose stream the fact is in."""
+        match fact.event:
+            case ResultRecorded() | ChunkSettled() | SettlementCompleted():
+                yield Settlement, fact.stream
+
+    def apply(self, rows: Rows, fact: Fact) -> None:
+        """Fold one event."""
+        match fact.event:
+            case ResultRecorded() as event:
+                rows.put(_recorded(rows, fact, event))
+            case ChunkSettled(bets=bets, paid=paid):
+                settlement = rows.need(Settlement, fact.stream)
+                rows.put(replace(settlement, bets=settlement.bets + bets, paid=settlement.paid + paid))
+            case SettlementCompleted() as event:
+                rows.put(
+                    replace(
+                        rows.need(Settlement, fact.stream),
+                        bets=event.bets,
+                        staked=event.staked,
+                        paid=event.paid,
+                        completed_resolution=event.resolution,
+                        completed_position=fact.position,
+                    )
+                )
+
+
+class Settlements(View):
+    """What readers and the settler ask of settlements."""
+
+    NAME = "settlements"
+
+    def settlement(self, game_id: UUID) -> Settlement | None:
+        """Return a game's settlement, once a source has said anything."""
+        return self._one("settlement", Settlement, game_id=game_id)
+
+    def settlements_of_log(self, log: str) -> list[Settlement]:
+        """Return all settlements of a log."""
+        return self._all("settlements_of_log", Settlement, log=log)
+
+    def unfinished(self) -> list[Settlement]:
+        """Return the settlements with a resolution that is not completed, in order of log and position."""
+        return self._all("unfinished", Settlement)
+
+
+def _recorded(rows: Rows, fact: Fact, event: ResultRecorded) -> Settlement:
+    known = rows.get(Settlement, fact.stream) or Settlement(fact.log, fact.stream, event.game_id)
+    settlement = replace(known, records=known.records + 1)
+    if event.applied:
+        settlement = replace(
+            settlement,
+            source=event.source,
+            status=event.status,
+            certainty=event.certainty,
+            home_score=event.home_score,
+            away_score=event.away_score,
+        )
+    if event.resolution is not None:
+        settlement = replace(
+            settlement, resolution=event.resolution, result_position=fact.position, bets=0, staked=0, paid=0
+        )
+    return settlement
