@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
-from typing import LiteralString, NamedTuple, cast
+from typing import NamedTuple
 
 import psycopg
 

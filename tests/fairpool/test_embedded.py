@@ -12,12 +12,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import nats
@@ -28,33 +25,22 @@ from fairpool import embedded_server
 from fairpool.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServerError, EmbeddedServers
 from fairpool.embedded_postgres import PACKAGE, PROGRAMS
 from fairpool.guardian import owner_of
+from tests.fairpool.programs import (
+    PATIENCE_SECONDS,
+    ROOT,
+    eventually,
+    needs_proc,
+    notes,
+    postmaster,
+    processes_in,
+    program,
+    query,
+    told,
+)
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-PATIENCE_SECONDS = 30
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who may become another user")
-only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
-needs_proc = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs /proc to see processes")
-
-# Starts both servers, writes a row, tells where it is, and serves until its input ends.
-PROGRAM = """
-import json, os, sys
-from pathlib import Path
-import psycopg
-from fairpool.embedded import EmbeddedServers
-
-with EmbeddedServers(Path(sys.argv[1])) as servers:
-    with psycopg.connect(servers.dsn) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS note (text text)")
-        connection.execute("INSERT INTO note VALUES ('kept')")
-    print(json.dumps({"dsn": servers.dsn, "url": servers.url}), flush=True)
-    try:
-        sys.stdin.read()
-    except KeyboardInterrupt:
-        with psycopg.connect(servers.dsn) as connection:
-            print(connection.execute("SELECT count(*) FROM note").fetchone()[0], flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -78,72 +64,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         query(postgres.dsn, "CREATE TABLE note (text text)")
         query(postgres.dsn, "INSERT INTO note VALUES ('kept')")
     return data
-
-
-def query(dsn: str, text: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        cursor = connection.execute(text)
-        return list(cursor.fetchall()) if cursor.description else []
-
-
-def notes(dsn: str) -> list[str]:
-    return [text for (text,) in query(dsn, "SELECT text FROM note")]
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (done := holds()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return done
-
-
-def processes_in(folder: Path) -> set[int]:
-    """The processes whose working folder is `folder` or below, as is that of each server and its guardian."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            home = Path(os.readlink(process / "cwd"))
-        except OSError:
-            continue
-        if home.is_relative_to(folder.resolve()):
-            found.add(int(process.name))
-    return found
-
-
-def guardians_in(folder: Path) -> set[int]:
-    return {pid for pid in processes_in(folder) if b"guardian.py" in Path(f"/proc/{pid}/cmdline").read_bytes()}
-
-
-def postmaster(data: Path) -> int:
-    return int((data / "postgres" / "cluster" / "postmaster.pid").read_text().splitlines()[0])
-
-
-@contextmanager
-def program(data: Path, *, python: str = sys.executable, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """PROGRAM in a session of its own, which has written its row; killed at exit if it still runs."""
-    child = subprocess.Popen(
-        [python, "-c", PROGRAM, str(data)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **options,
-    )
-    with child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def told(child: subprocess.Popen[str]) -> dict[str, str]:
-    """What the program says once its row is written."""
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    assert line, "the program ended before its servers ran"
-    addresses: dict[str, str] = json.loads(line)
-    return addresses
 
 
 def test_a_database_outlives_a_restart(made: Path) -> None:
@@ -246,73 +166,6 @@ def test_a_second_start_on_a_folder_in_use_is_refused(
     assert query(servers.dsn, "SELECT 1") == [(1,)]
 
 
-@needs_proc
-def test_nothing_runs_on_after_a_stop(tmp_path: Path) -> None:
-    """Leaving the block ends the servers and their guardians."""
-    with EmbeddedServers(tmp_path):
-        assert len(guardians_in(tmp_path)) == 2
-    assert processes_in(tmp_path) == set()
-
-
-@needs_proc
-def test_a_killed_program_leaves_no_process_and_loses_no_row(tmp_path: Path) -> None:
-    """After `kill -9` of the program its servers end by themselves, and the next start finds the data."""
-    with program(tmp_path) as child:
-        told(child)
-        assert len(guardians_in(tmp_path)) == 2
-        child.kill()
-        assert eventually(lambda: processes_in(tmp_path) == set())
-    with EmbeddedPostgres(tmp_path) as postgres:
-        assert notes(postgres.dsn) == ["kept"]
-
-
-def test_a_killed_program_can_be_started_again_at_once(tmp_path: Path) -> None:
-    """A start right after `kill -9` waits for the old servers to end instead of being refused."""
-    with program(tmp_path) as child:
-        told(child)
-        child.kill()
-        child.wait()
-        with EmbeddedServers(tmp_path) as servers:
-            assert notes(servers.dsn) == ["kept"]
-
-
-@needs_proc
-@only_linux
-def test_a_start_waits_for_the_server_of_a_killed_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While an old server lives, with or without its guardian, no second one starts on its data."""
-    with program(tmp_path) as child:
-        told(child)
-        server = postmaster(tmp_path)
-        os.kill(server, signal.SIGSTOP)
-        try:
-            for pid in guardians_in(tmp_path):
-                os.kill(pid, signal.SIGKILL)
-            child.kill()
-            child.wait()
-            with monkeypatch.context() as hurried:
-                hurried.setattr(embedded_server, "START_SECONDS", 0.2)
-                with pytest.raises(EmbeddedServerError, match="still runs"), EmbeddedPostgres(tmp_path):
-                    pass
-        finally:
-            os.kill(server, signal.SIGCONT)
-        with EmbeddedPostgres(tmp_path) as postgres:
-            assert notes(postgres.dsn) == ["kept"]
-
-
-@needs_proc
-@only_linux
-def test_servers_end_even_if_their_guardians_are_killed_too(tmp_path: Path) -> None:
-    """After `kill -9` of program and guardians no server is left over, and the data is there."""
-    with program(tmp_path) as child:
-        told(child)
-        for pid in guardians_in(tmp_path):
-            os.kill(pid, signal.SIGKILL)
-        child.kill()
-        assert eventually(lambda: processes_in(tmp_path) == set())
-    with EmbeddedPostgres(tmp_path) as postgres:
-        assert notes(postgres.dsn) == ["kept"]
-
-
 def test_the_data_outlives_a_crash_of_postgres(made: Path) -> None:
     """After `kill -9` of the server itself the next start recovers what was committed."""
     with EmbeddedPostgres(made) as postgres:
@@ -320,16 +173,6 @@ def test_the_data_outlives_a_crash_of_postgres(made: Path) -> None:
         os.kill(postmaster(made), signal.SIGKILL)
     with EmbeddedPostgres(made) as postgres:
         assert query(postgres.dsn, "TABLE late") == [(1,)]
-
-
-def test_an_interrupt_leaves_the_servers_to_the_program(tmp_path: Path) -> None:
-    """Ctrl-C, which the terminal sends to the whole group, lets the program use its servers to wind up."""
-    with program(tmp_path) as child:
-        told(child)
-        os.killpg(child.pid, signal.SIGINT)
-        assert child.stdout is not None
-        assert child.stdout.readline() == "1\n"
-        assert child.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def test_a_pid_file_of_a_dead_server_does_not_prevent_a_start(made: Path) -> None:

@@ -1,0 +1,170 @@
+"""The composition root: from settings to a running service, and back to nothing when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from fairpool.clocks import system_clock
+from fairpool.embedded import EmbeddedServers
+from fairpool.schema import all_migrations
+from fairpool.secrets_file import seed_master
+from fairpool.settings import Settings
+from feeds.deadlines import Deadlines
+from feeds.inbox import Inbox
+from feeds.ingest import Ingest
+from feeds.jetstream import Consumer, Publisher, connected, provision
+from feeds.settler import Settler
+from ledger.datastore import Datastore
+from ledger.ledger import Ledger
+from ledger.migrate import migrate
+from ledger.seeds import SeedChain
+from projections.bets import Bets
+from projections.catalogue import projections
+from projections.runner import Runner
+
+_log = logging.getLogger(__name__)
+THREAD_STOP_SECONDS: Final = 30
+
+
+class NotConfigured(Exception):
+    """One server is configured and the other is not: set both DATABASE_URL and NATS_URL, or neither."""
+
+
+class Died(Exception):
+    """A part that the service cannot do without has ended: the whole process stops, and is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the servers are."""
+
+    dsn: str
+    nats_url: str
+
+
+@contextmanager
+def servers(settings: Settings) -> Iterator[Addresses]:
+    """Give the configured servers, or run embedded ones for as long as the block runs."""
+    if settings.database_url and settings.nats_url:
+        yield Addresses(settings.database_url.get_secret_value(), settings.nats_url.get_secret_value())
+    elif settings.database_url or settings.nats_url:
+        raise NotConfigured("DATABASE_URL and NATS_URL are set together, or neither is")
+    else:
+        with EmbeddedServers(settings.data) as embedded:
+            yield Addresses(embedded.dsn, embedded.url)
+
+
+@dataclass(slots=True)
+class Core:
+    """The parts of a service that need no network: the ledger and all that reacts to it."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    ledger: Ledger
+    projections: Runner
+    inbox: Inbox
+    ingest: Ingest
+    settler: Settler
+    deadlines: Deadlines
+    stop: threading.Event = field(default_factory=threading.Event)
+    died: list[BaseException] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self, name: str, run: Callable[[threading.Event], object]) -> None:
+        """Run a part in a thread until the service stops; if it ends before, the service ends with it."""
+
+        def guarded() -> None:
+            try:
+                run(self.stop)
+            except BaseException as error:
+                self.die(error)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def die(self, error: BaseException) -> None:
+        """Stop everything because of an error that no part can mend."""
+        _log.critical("the service stops: %s: %s", type(error).__name__, error, exc_info=error)
+        self.died.append(error)
+        self.stop.set()
+
+    def join(self) -> None:
+        """Stop the threads and wait for them."""
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(THREAD_STOP_SECONDS)
+
+
+@contextmanager
+def core(
+    settings: Settings,
+    dsn: str,
+    *,
+    clock: Callable[[], datetime] = system_clock,
+    new_id: Callable[[], UUID] = uuid4,
+    master: bytes | None = None,
+) -> Iterator[Core]:
+    """Migrate the database and build the ledger and its reactions on it; close all of it afterwards."""
+    ran = migrate(dsn, all_migrations())
+    if ran:
+        _log.info("migrated: %s", ", ".join(ran))
+    datastore = Datastore(dsn)
+    deaths: list[Callable[[BaseException], None]] = []
+    ledger = Ledger(
+        datastore,
+        clock=clock,
+        new_id=new_id,
+        seeds=SeedChain(master or seed_master(settings)),
+        on_death=lambda error: deaths[0](error),
+    )
+    runner = Runner(datastore, projections())
+    inbox = Inbox(datastore)
+    built = Core(
+        settings=settings,
+        clock=clock,
+        ledger=ledger,
+        projections=runner,
+        inbox=inbox,
+        ingest=Ingest(ledger, inbox, clock=clock, primary=settings.primary_sources),
+        settler=Settler(ledger, bets=Bets(datastore), projections=runner),
+        deadlines=Deadlines(ledger, opens_weeks=settings.opens_weeks),
+    )
+    deaths.append(built.die)
+    try:
+        yield built
+    finally:
+        built.join()
+        ledger.close()
+
+
+@asynccontextmanager
+async def feed(built: Core, nats_url: str) -> AsyncIterator[tuple[Publisher, Consumer]]:
+    """Take the feed from NATS for as long as the block runs; gives a publisher into it, and the consumer."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(connected(nats_url))
+        context = await provision(client)
+        consumer = Consumer(
+            context,
+            handle=lambda body, subject: built.ingest.take(body, subject=subject),
+            bury=lambda body, subject, reason: built.ingest.bury(body, subject=subject, reason=reason),
+        )
+        task = asyncio.create_task(consumer.run(), name="feed")
+        task.add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))
+        try:
+            yield Publisher(context), consumer
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _why(task: asyncio.Task[None]) -> BaseException:
+    return task.exception() or Died(f"{task.get_name()} ended")

@@ -1,0 +1,88 @@
+"""Simulated time: a feed file is played against a clock that is moved by hand, in the demo and in development.
+
+The clock steps from instant to instant, of messages and of deadlines, and waits at each until everything that follows
+from it is done, so that a week passes in seconds and always in the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+from fairpool.clocks import HandClock
+from fairpool.core import Core
+from feeds.feedfile import FeedLine
+from feeds.jetstream import Consumer, Publisher
+
+PATIENCE_SECONDS: Final = 60.0
+
+
+class FeedStuck(Exception):
+    """What was published did not come out of the stream."""
+
+
+class Play:
+    """Moves the clock, publishes what is due from the feed, and waits for all reactions."""
+
+    def __init__(
+        self,
+        built: Core,
+        *,
+        clock: HandClock,
+        lines: Iterable[FeedLine],
+        publisher: Publisher,
+        consumer: Consumer,
+        watch: Callable[[datetime], None] = lambda now: None,
+    ) -> None:
+        self._core = built
+        self._clock = clock
+        self._lines = deque(lines)
+        self._publisher = publisher
+        self._consumer = consumer
+        self._watch = watch
+        self._moving = asyncio.Lock()
+
+    def now(self) -> datetime:
+        """Return the simulated time."""
+        return self._clock()
+
+    async def advance(self, to: datetime) -> None:
+        """Live through everything up to and with `to`; raises ClockMovedBack."""
+        async with self._moving:
+            await self._step(self._clock())
+            while (instant := await asyncio.to_thread(self._next_instant)) is not None and instant <= to:
+                await self._step(max(instant, self._clock()))
+            await self._step(to)
+
+    def _next_instant(self) -> datetime | None:
+        due = self._core.deadlines.next_at()
+        instants = [line.at for line in list(self._lines)[:1]] + ([due] if due is not None else [])
+        return min(instants, default=None)
+
+    async def _step(self, instant: datetime) -> None:
+        self._clock.set(instant)
+        while self._lines and self._lines[0].at <= instant:
+            await self._publisher.publish(self._lines.popleft())
+        await self._taken()
+        await asyncio.to_thread(self._react)
+        self._watch(instant)
+
+    async def _taken(self) -> None:
+        """Wait until the consumer is through with all that was published."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._consumer.taken_to < self._publisher.last_sequence:
+                if self._core.died:
+                    raise FeedStuck("the feed has stopped") from self._core.died[0]
+                await asyncio.sleep(0.002)
+
+    def _react(self) -> None:
+        """Do what follows from this instant until nothing more does, and let the projections catch up."""
+        while self._core.ingest.take_waiting() + self._core.deadlines.tick() + self._core.settler.step():
+            pass
+        for week in self._core.ledger.weeks():
+            head = self._core.ledger.recorder(week).head().position
+            if not self._core.projections.wait_for(week, head, timeout=PATIENCE_SECONDS):
+                raise FeedStuck(f"the projections of {week} do not reach position {head}")
