@@ -13,7 +13,6 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from fairpool.clocks import system_clock
-from fairpool.embedded import EmbeddedServers
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import seed_master
 from fairpool.settings import Settings
@@ -34,32 +33,8 @@ _log = logging.getLogger(__name__)
 THREAD_STOP_SECONDS: Final = 30
 
 
-class NotConfigured(Exception):
-    """One server is configured and the other is not: set both DATABASE_URL and NATS_URL, or neither."""
-
-
 class Died(Exception):
     """A part that the service cannot do without has ended: the whole process stops, and is started again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the servers are."""
-
-    dsn: str
-    nats_url: str
-
-
-@contextmanager
-def servers(settings: Settings) -> Iterator[Addresses]:
-    """Give the configured servers, or run embedded ones for as long as the block runs."""
-    if settings.database_url and settings.nats_url:
-        yield Addresses(settings.database_url.get_secret_value(), settings.nats_url.get_secret_value())
-    elif settings.database_url or settings.nats_url:
-        raise NotConfigured("DATABASE_URL and NATS_URL are set together, or neither is")
-    else:
-        with EmbeddedServers(settings.data) as embedded:
-            yield Addresses(embedded.dsn, embedded.url)
 
 
 @dataclass(slots=True)
@@ -147,7 +122,7 @@ def core(
 
 
 @asynccontextmanager
-async def feed(built: Core, nats_url: str) -> AsyncIterator[tuple[Publisher, Consumer]]:
+async def feed_consumer(built: Core, nats_url: str) -> AsyncIterator[tuple[Publisher, Consumer]]:
     """Take the feed from NATS for as long as the block runs; gives a publisher into it, and the consumer."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(nats_url))

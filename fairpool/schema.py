@@ -13,3 +13,4 @@ def all_migrations() -> Iterator[Migration]:
     yield from migrations_of("ledger")
     yield from migrations()
     yield from migrations_of("feeds")
+    yield from migrations_of("api")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
 from fairpool.settings import Settings
+
+_BYTES = 32
 
 
 class SecretUnusable(Exception):
@@ -24,41 +23,33 @@ class SecretUnusable(Exception):
 
 def seed_master(settings: Settings) -> bytes:
     """Return the 32 bytes that the seed chain ends in; raises SecretUnusable."""
-    text = _secret(settings.seed_master, settings.data, "seed_master", _new_master)
+    return _secret(settings.seed_master, settings.data, "seed_master")
+
+
+def token_key(settings: Settings) -> bytes:
+    """Return the 32 bytes of the Ed25519 key for access tokens; raises SecretUnusable."""
+    return _secret(settings.token_key, settings.data, "token_key")
+
+
+def _secret(given: SecretStr | None, data: Path, name: str) -> bytes:
+    text = given.get_secret_value() if given is not None else _kept(data / "secrets" / name)
     try:
-        master = bytes.fromhex(text.strip())
+        secret = bytes.fromhex(text.strip())
     except ValueError:
-        master = b""
-    if len(master) != 32:
-        raise SecretUnusable("the seed master is 32 bytes in hex: make one with `openssl rand -hex 32`")
-    return master
+        secret = b""
+    if len(secret) != _BYTES:
+        raise SecretUnusable(f"{name} is {_BYTES} bytes in hex: make one with `openssl rand -hex {_BYTES}`")
+    return secret
 
 
-def token_key(settings: Settings) -> str:
-    """Return the Ed25519 private key for access tokens, in PEM."""
-    return _secret(settings.token_key, settings.data, "token_key.pem", _new_key)
-
-
-def _secret(given: SecretStr | None, data: Path, name: str, make: Callable[[], str]) -> str:
-    if given:
-        return given.get_secret_value()
-    folder = data / "secrets"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / name
+def _kept(path: Path) -> str:
+    """Return what a file holds, made up at the first time. It is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        draft = folder / f"{name}.{os.getpid()}"
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(make())
+            file.write(secrets.token_hex(_BYTES))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
     return path.read_text()
-
-
-def _new_master() -> str:
-    return secrets.token_hex(32)
-
-
-def _new_key() -> str:
-    key = Ed25519PrivateKey.generate()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -149,6 +149,11 @@ class Settlement(Aggregate):
         """What the bets are settled on."""
         return self._settling.content
 
+    @property
+    def status(self) -> str | None:
+        """The status of what the bets are settled on: final, or why they were returned; None before that."""
+        return None if self.resolution == 0 else self._settling.status
+
     def result(self, game: Game, rules: Rules) -> Result:
         """Return what bets are graded by under the current resolution."""
         word = self._settling

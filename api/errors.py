@@ -1,0 +1,193 @@
+"""Errors as clients see them: RFC 9457 problems, from one table of codes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from api.quotes import QuoteShown
+from ledger.aggregate import LedgerError
+from ledger.game import QuoteChanged
+
+PROBLEM_JSON: Final = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class Kind(NamedTuple):
+    """A kind of problem: the HTTP status it is answered with, and what it is called for people."""
+
+    status: int
+    title: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "account_not_open": Kind(409, "You have no account in this week"),
+    "already_there": Kind(409, "This exists already"),
+    "betting_closed": Kind(409, "The week takes no stakes"),
+    "body_too_large": Kind(413, "The request body is too large"),
+    "buy_back_refused": Kind(409, "You cannot buy back"),
+    "clock_backwards": Kind(409, "The clock moves forward only"),
+    "conflicting_result": Kind(409, "Two results contradict each other"),
+    "email_taken": Kind(409, "The e-mail address is in use"),
+    "forbidden": Kind(403, "You may not do this"),
+    "idempotency_key_invalid": Kind(400, "The Idempotency-Key cannot be used"),
+    "idempotency_key_required": Kind(400, "An Idempotency-Key is required"),
+    "idempotency_key_reused": Kind(422, "The Idempotency-Key was used for something else"),
+    "insufficient_credits": Kind(409, "Not enough credits"),
+    "internal": Kind(500, "Something went wrong here"),
+    "invalid_cursor": Kind(422, "The cursor is not one of ours"),
+    "invalid_request": Kind(422, "The request does not fit"),
+    "malformed": Kind(400, "The request cannot be read"),
+    "market_closed": Kind(409, "The market takes no stakes"),
+    "method_not_allowed": Kind(405, "This method is not offered here"),
+    "not_enrolled": Kind(409, "You are not enrolled in this week"),
+    "not_found": Kind(404, "There is nothing here"),
+    "not_ready": Kind(503, "The service is not ready"),
+    "projections_behind": Kind(503, "The answer is not up to date yet"),
+    "quote_changed": Kind(409, "The quote has changed"),
+    "refused": Kind(409, "Refused"),
+    "registration_closed": Kind(409, "The week no longer takes enrolments"),
+    "stake_out_of_range": Kind(422, "The stake is out of range"),
+    "stale_chunk": Kind(409, "Settled already"),
+    "too_early": Kind(409, "It is too early for this"),
+    "unauthenticated": Kind(401, "Log in first"),
+    "unavailable": Kind(503, "Unavailable for a moment"),
+    "unknown_bet": Kind(404, "No such bet"),
+    "unknown_game": Kind(404, "No such game"),
+    "unknown_market": Kind(404, "No such market"),
+    "unknown_outcome": Kind(422, "No such outcome"),
+    "unknown_pool": Kind(404, "No such pool"),
+    "unknown_week": Kind(404, "No such week"),
+    "week_not_resolved": Kind(409, "Something in the week is not resolved"),
+    "wrong_credentials": Kind(401, "E-mail address or password is wrong"),
+    "wrong_seed": Kind(500, "The draw's seed does not fit"),
+}
+"""Every code that a client may meet, with its status. Codes are stable; titles and details may be reworded."""
+
+_OF_STATUS: Final = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_HEADERS_OF_STATUS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+
+class Refusal(Exception):
+    """The API itself refuses a request. `code` is a key of KINDS."""
+
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.headers = dict(headers or {})
+
+
+class InvalidField(BaseModel):
+    """What is wrong with one field of a request: `field` is its path, such as `body.stake`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem. Branch on `code`; `quote` comes with `quote_changed`, `errors` with `invalid_request`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    quote: QuoteShown | None = None
+    errors: list[InvalidField] | None = None
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Answer every error of an app with a problem."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(LedgerError, _ledger_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(psycopg.OperationalError, _database_error)
+    app.add_exception_handler(PoolTimeout, _database_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    request: Request, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any
+) -> Response:
+    """Return the response to a request that ends in a problem of a kind."""
+    kind = KINDS[code]
+    body = {
+        "type": f"/api/problems/{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "request_id": request.state.request_id,
+        **extra,
+    }
+    headers = {**_HEADERS_OF_STATUS.get(kind.status, {}), **(headers or {})}
+    return Response(msgspec.json.encode(body), kind.status, headers, PROBLEM_JSON)
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problem(request, error.code, str(error), headers=error.headers)
+
+
+async def _ledger_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LedgerError)
+    code = error.code if error.code in KINDS else LedgerError.code
+    if KINDS[code].status >= 500:
+        # Its text names hosts and causes that are the operators' business.
+        _log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem(request, code, type(error).__doc__ or "")
+    if isinstance(error, QuoteChanged):
+        quote = QuoteShown.of(error.quote).model_dump(mode="json")
+        return problem(request, code, str(error), quote=quote)
+    return problem(request, code, str(error))
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return invalid_fields(request, error.errors())
+
+
+def invalid_fields(request: Request, errors: Sequence[Mapping[str, Any]]) -> Response:
+    """Return the problem of a request whose fields do not fit; what was sent is not repeated: it may be a secret."""
+    fields = [
+        {"field": ".".join(str(part) for part in each["loc"]), "code": each["type"], "detail": each["msg"]}
+        for each in errors
+    ]
+    detail = "; ".join(f"{field['field']}: {field['detail']}" for field in fields[:3])
+    return problem(request, "invalid_request", detail, errors=fields)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _OF_STATUS.get(error.status_code, "malformed")
+    return problem(request, code, KINDS[code].title, headers=error.headers)
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    _log.error("%s %s: the database does not answer: %s", request.method, request.url.path, error)
+    return problem(request, "unavailable", "The database does not answer: repeat the request, with the same key.")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw; the server logs it. This handler stands outside the middleware that adds the id."""
+    headers = {"X-Request-Id": request.state.request_id}
+    return problem(request, "internal", "The error was logged under the request id.", headers=headers)

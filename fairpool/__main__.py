@@ -1,0 +1,5 @@
+"""`python -m fairpool`."""
+
+from fairpool.cli import main
+
+main()

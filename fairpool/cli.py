@@ -1,0 +1,87 @@
+"""The command line: `fairpool [--data DIR] COMMAND`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from eventsourcing.persistence import PersistenceError
+from psycopg import OperationalError
+from pydantic import ValidationError
+
+from fairpool.commands import audit, dead_letters, demo, feed, migrate, projections, roles, up, user, week
+from fairpool.embedded import EmbeddedServerError
+from fairpool.secrets_file import SecretUnusable
+from fairpool.servers import NotConfigured
+from fairpool.settings import Settings
+from feeds.feedfile import FeedFileError
+from feeds.nflverse import NflverseError
+from ledger.aggregate import LedgerError
+from ledger.weeks import WeekIdError
+from projections.catalogue import UnknownProjection
+
+# What a user can mend is told in one line; anything else is a fault of ours and keeps its traceback.
+_MENDABLE = (
+    EmbeddedServerError,
+    FeedFileError,
+    FileNotFoundError,
+    LedgerError,
+    NflverseError,
+    NotConfigured,
+    OperationalError,
+    PermissionError,
+    PersistenceError,
+    SecretUnusable,
+    UnknownProjection,
+    ValidationError,
+    WeekIdError,
+)
+
+
+def application() -> typer.Typer:
+    """Build the command line."""
+    app = typer.Typer(
+        help="A weekly betting game played on credits, on a ledger that anyone can check.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_options)
+    app.command("up")(up.up)
+    app.command("demo")(demo.demo)
+    app.command("migrate")(migrate.migrate_database)
+    for role in (roles.api, roles.project, roles.feed, roles.settle, roles.clock):
+        if role is not roles.feed:
+            app.command(role.__name__)(role)
+    app.add_typer(feed.commands(), name="feed")
+    app.add_typer(week.commands(), name="week")
+    app.add_typer(audit.commands(), name="audit")
+    app.add_typer(projections.commands(), name="projections")
+    app.add_typer(dead_letters.commands(), name="dead-letters")
+    app.add_typer(user.commands(), name="user")
+    return app
+
+
+def _options(
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Option(help="Data directory of the embedded servers.", envvar="FAIRPOOL_DATA")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    context.obj = Settings() if data is None else Settings(data=data)
+
+
+def main() -> None:
+    """Run the command line; exit code 0 only if all is well."""
+    try:
+        application()()
+    except _MENDABLE as error:
+        sys.stderr.write(f"fairpool: {error}\n")
+        sys.exit(1)

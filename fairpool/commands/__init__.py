@@ -1,0 +1,1 @@
+"""The commands of `fairpool`, one noun a file."""

@@ -1,0 +1,93 @@
+"""`fairpool demo`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from click.core import ParameterSource
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fairpool import demo as playing
+from fairpool.commands import audit
+from fairpool.commands.output import print_json, print_table, say
+from fairpool.sample import nfl_week
+from fairpool.settings import Settings
+
+BETS_A_PLAYER = 8
+_ROWS_SHOWN = 10
+
+
+def demo(
+    context: typer.Context,
+    feed: Annotated[Path | None, typer.Option(help="A feed file; the sample week by default.")] = None,
+    players: Annotated[int, typer.Option(min=0, max=100_000, help="How many players take part.")] = 250,
+    bets: Annotated[int | None, typer.Option(min=0, help="How many bets to try in all; 8 a player by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Same feed, players, bets and seed: same week.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object.")] = False,
+) -> None:
+    """Play one whole week through the real API, NATS and store; end with standings and an audit."""
+    tries = players * BETS_A_PLAYER if bets is None else bets
+    plan = playing.plan(feed or nfl_week(), players=players, bets=tries if players else 0, seed=seed)
+    with _data(context) as settings, _progress() as tell:
+        outcome = playing.play(settings, plan, tell=tell)
+    if as_json:
+        print_json(outcome.report)
+    else:
+        _show(outcome)
+    if not outcome.report["audit"]["ok"]:
+        raise typer.Exit(1)
+
+
+def _show(outcome: playing.Outcome) -> None:
+    for name, standings in outcome.audit.replay.standings().items():
+        rows = [[each.rank, each.entry, each.credits] for each in standings[:_ROWS_SHOWN]]
+        print_table(f"{name}: the first {len(rows)} of {len(standings)}", ["rank", "entry", "credits"], rows)
+    audit.show(outcome.audit)
+    report = outcome.report
+    typer.echo(
+        f"{report['games']['settled']} games settled, {report['games']['void']} void,"
+        f" {report['games']['other_week']} of another week; messages: {report['messages']['applied']} applied,"
+        f" {report['messages']['repeated']} repeated, {report['messages']['dead']} dead"
+    )
+    typer.echo(f"standings {report['standings_hash']}")
+    typer.echo("seconds: " + ", ".join(f"{part} {took}" for part, took in report["seconds"].items()))
+
+
+@contextmanager
+def _data(context: typer.Context) -> Iterator[Settings]:
+    """Give settings with a data directory that is gone afterwards, unless one was named."""
+    root = context.find_root()
+    chosen = root.get_parameter_source("data") not in (None, ParameterSource.DEFAULT)
+    settings: Settings = context.obj.model_copy(update={"database_url": None, "nats_url": None, "api_port": 0})
+    if chosen:
+        yield settings
+        say(f"the ledger of this week stays in {settings.data}")
+        return
+    with tempfile.TemporaryDirectory(prefix="fairpool-demo-") as folder:
+        yield settings.model_copy(update={"data": Path(folder)})
+
+
+@contextmanager
+def _progress() -> Iterator[playing.Tell]:
+    """Draw progress on a terminal; print a line for each new stage elsewhere."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        said: set[str] = set()
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in said:
+                said.add(stage)
+                console.print(f"{stage} …")
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total or None)

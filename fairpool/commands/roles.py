@@ -1,0 +1,87 @@
+"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import typer
+
+from fairpool.core import Core, Died, core, feed_consumer
+from fairpool.http import serving
+from fairpool.servers import Addresses, database, stream
+
+Role = Callable[[Core, Addresses], Awaitable[None]]
+
+
+def api(context: typer.Context) -> None:
+    """Answer HTTP."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        async with serving(built) as url:
+            typer.echo(f"listening on {url}")
+            await stopped(built)
+
+    _run(context, role)
+
+
+def project(context: typer.Context) -> None:
+    """Keep the projections up to date."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        built.start("projections", built.projections.run)
+        await stopped(built)
+
+    _run(context, role)
+
+
+def feed(context: typer.Context) -> None:
+    """Take games, quotes and results from NATS."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        with stream(context.obj) as addresses:
+            async with feed_consumer(built, addresses.nats_url):
+                await stopped(built)
+
+    _run(context, role)
+
+
+def settle(context: typer.Context) -> None:
+    """Settle games as their results come."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        built.start("settler", built.settler.run)
+        await stopped(built)
+
+    _run(context, role)
+
+
+def clock(context: typer.Context) -> None:
+    """Do what falls due: draws, locks, closes, deadlines, finals."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        built.start("clock", built.deadlines.run)
+        await stopped(built)
+
+    _run(context, role)
+
+
+async def stopped(built: Core) -> None:
+    """Wait for SIGINT or SIGTERM; raises Died where a part ended by itself."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, built.stop.set)
+    while not built.stop.is_set():
+        await asyncio.sleep(0.1)
+    if built.died:
+        raise Died("a part of the service ended") from built.died[0]
+
+
+def _run(context: typer.Context, role: Role) -> None:
+    with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
+        asyncio.run(_as_coroutine(role, built, addresses))
+
+
+async def _as_coroutine(role: Role, built: Core, addresses: Addresses) -> None:
+    await role(built, addresses)

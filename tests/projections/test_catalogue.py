@@ -1,0 +1,68 @@
+"""The catalogue of projections, and what holds for each of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.datastore import Datastore, cursor_on
+from ledger.sql import queries
+from projections.accounts import Accounts
+from projections.bets import Bets
+from projections.board import Board
+from projections.catalogue import UnknownProjection, migrations, projections
+from projections.leaderboard import Leaderboard
+from projections.pools import Pools
+from projections.projection import Projection
+from projections.rows import columns
+from projections.settlements import Settlements
+from projections.view import View
+from projections.weeks import Weeks
+
+VIEWS: tuple[type[View], ...] = (Weeks, Pools, Accounts, Bets, Leaderboard, Board, Settlements)
+
+
+def test_there_are_seven_projections() -> None:
+    """Each is found by its name too."""
+    names = [projection.name for projection in projections()]
+    assert names == ["weeks", "pools", "accounts", "bets", "leaderboard", "board", "settlements"]
+    assert [projection.name for projection in projections("bets")] == ["bets"]
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    """The operator sees what to choose from."""
+    with pytest.raises(UnknownProjection, match=r"'bet': choose weeks, pools.*bets"):
+        projections("bet")
+
+
+def test_every_table_has_a_migration_of_its_own_name() -> None:
+    """The positions first, then one per projection; no name twice, as each runs once."""
+    names = [migration.name for migration in migrations()]
+    assert names[0] == "projections/positions.sql#schema"
+    assert len(names) == len(set(names)) == 1 + len(projections())
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.NAME)
+def test_a_query_has_the_name_of_the_method_that_runs_it(view: type[View]) -> None:
+    """And each method has its query."""
+    asked = {name for name in queries("projections", f"{view.NAME}.sql") if not name.startswith("schema")}
+    assert asked == {name for name in vars(view) if not name.startswith("_") and name != "NAME"}
+
+
+@pytest.mark.parametrize("projection", projections(), ids=lambda projection: projection.name)
+def test_a_row_has_the_columns_of_its_table(projection: Projection, datastore: Datastore) -> None:
+    """The same names, and the primary key that a rebuild of one log relies on."""
+    for row_type in projection.tables:
+        with datastore.connection() as connection:
+            cursor = cursor_on(connection)
+            found = cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
+                (row_type.TABLE,),
+            ).fetchall()
+            keys = cursor.execute(
+                "SELECT a.attname FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
+                " JOIN pg_attribute a USING (attnum)"
+                " WHERE i.indrelid = %s::regclass AND i.indisprimary AND a.attrelid = i.indrelid ORDER BY place",
+                (row_type.TABLE,),
+            ).fetchall()
+        assert tuple(name for (name,) in found) == columns(row_type)
+        assert [name for (name,) in keys] == [row_type.KEY, "log"]
