@@ -25,7 +25,7 @@ class Passwords:
         return self._hasher.hash(password)
 
     def verify(self, password_hash: str | None, password: str) -> bool:
-        """Say whether a password is the one that was hashed. None, for an unknown player, takes as long and is False."""
+        """Say whether a password is the one that was hashed; None, an unknown player's hash, is refused as slowly."""
         try:
             self._hasher.verify(password_hash or self._nobodys_hash, password)
         except VerifyMismatchError:

@@ -50,9 +50,7 @@ class Named:
 class Players:
     """Reads and writes players. Ids and the time of day come from outside."""
 
-    def __init__(
-        self, datastore: Datastore, *, new_id: Callable[[], UUID], now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, datastore: Datastore, *, new_id: Callable[[], UUID], now: Callable[[], datetime]) -> None:
         self._datastore = datastore
         self._sql = queries("api", "players.sql")
         self._new_id = new_id

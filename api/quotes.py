@@ -52,4 +52,6 @@ class QuoteShown(BaseModel):
 
 def shown_prices(prices: Mapping[str, int]) -> list[Price]:
     """Return American prices by outcome as clients see them, in order of outcome."""
-    return [Price(outcome=outcome, price=price, decimal=decimal_odds(price)) for outcome, price in sorted(prices.items())]
+    return [
+        Price(outcome=outcome, price=price, decimal=decimal_odds(price)) for outcome, price in sorted(prices.items())
+    ]

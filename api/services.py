@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Final, Protocol
 from uuid import UUID
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
@@ -103,10 +105,16 @@ class Services:
     closing_soon: timedelta = timedelta(minutes=10)
     body_bytes_max: int = 64 * 1024
     hashing_threads: int = 2
-    entries: EntryFinder = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", EntryFinder(self.ledger.entries))
+    @cached_property
+    def entries(self) -> EntryFinder:
+        """The entries behind the players who bet here."""
+        return EntryFinder(self.ledger.entries)
+
+    @cached_property
+    def hashing(self) -> CapacityLimiter:
+        """How many passwords may be hashed at once: each takes a core and megabytes."""
+        return CapacityLimiter(self.hashing_threads)
 
 
 async def services_of(request: Request) -> Services:

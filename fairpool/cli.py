@@ -12,7 +12,19 @@ from eventsourcing.persistence import PersistenceError
 from psycopg import OperationalError
 from pydantic import ValidationError
 
-from fairpool.commands import audit, dead_letters, demo, feed, migrate, projections, roles, up, user, week
+from fairpool.commands import (
+    DATA_IS_CHOSEN,
+    audit,
+    dead_letters,
+    demo,
+    feed,
+    migrate,
+    projections,
+    roles,
+    up,
+    user,
+    week,
+)
 from fairpool.embedded import EmbeddedServerError
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
@@ -72,10 +84,10 @@ def _options(
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     context.obj = Settings() if data is None else Settings(data=data)
+    context.meta[DATA_IS_CHOSEN] = data is not None
 
 
 def main() -> None:

@@ -61,17 +61,16 @@ class Crowd:
     async def enrol(self, week: str) -> None:
         """Enrol everybody in a week, one after another, so that entries are made in the same order each time."""
         for player in self.players:
-            answer = await self._call("POST", f"/api/weeks/{week}/entry", player)
-            player.credits = 0 if answer is None else player.credits
+            await self._call("POST", f"/api/weeks/{week}/entry", player)
 
     async def picks(self, week_days: list[str]) -> list[Pick]:
         """Return every outcome on offer now, in a fixed order."""
         found = []
         for day in week_days:
             games = await self._call("GET", f"/api/games?date={day}", self.players[0])
-            for game in games["games"]:
+            for game in games["data"]:
                 markets = await self._call("GET", f"/api/games/{game['game_id']}/markets", self.players[0])
-                found += [pick for market in markets["markets"] for pick in _open(market)]
+                found += [pick for market in markets["data"] for pick in _open(market)]
         return sorted(found, key=lambda pick: (pick.market_id, pick.outcome))
 
     async def bet(self, *, count: int, picks: list[Pick], grant: int) -> int:
@@ -143,7 +142,7 @@ def next_id(source: random.Random) -> UUID:
 
 
 def _open(market: dict[str, Any]) -> list[Pick]:
-    quote = market["quote"]
-    if quote is None or not market["open"]:
+    if not market["is_open"]:
         return []
-    return [Pick(market["market_id"], quote["odds_id"], outcome) for outcome in sorted(quote["prices"])]
+    quote = market["quote"]
+    return [Pick(market["market_id"], quote["odds_id"], price["outcome"]) for price in quote["prices"]]

@@ -48,7 +48,12 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
     socket = config.bind_socket()
     port = socket.getsockname()[1]
     task = asyncio.create_task(server.serve(sockets=[socket]), name="api")
-    task.add_done_callback(lambda done: built.stop.is_set() or server.should_exit or built.die(_why(done)))
+
+    def ended(done: asyncio.Task[None]) -> None:
+        if not server.should_exit:
+            built.die(_why(done))
+
+    task.add_done_callback(ended)
     try:
         while not server.started and not task.done():
             await asyncio.sleep(0.01)

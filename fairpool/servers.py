@@ -1,4 +1,4 @@
-"""Where the servers are: configured ones, those of a service that runs on the same data, or embedded ones of our own."""
+"""Where the servers are: configured, run by a service on the same data, or embedded and our own."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import psycopg
+
 from ledger import closing, drawing, listing, settling
 from ledger.aggregate import LedgerError
 from ledger.book import Decision
@@ -50,7 +52,7 @@ class Deadlines:
         while not stop.wait(poll_seconds):
             try:
                 self.tick()
-            except LedgerError as error:
+            except (LedgerError, psycopg.OperationalError) as error:
                 _log.warning("the clock waits: %s", error)
                 stop.wait(1.0)
 
@@ -126,6 +128,7 @@ def _agenda(on: Decision) -> _Agenda:
     deadline: datetime = week.ends_at + week.rules.settlement_deadline
     is_closed = week.closed is not None
     unsettled = [game.id for game, settlement in both if settlement.resolution == 0]
+    never_ended = [game for game, settlement in both if not settlement.words]
     resolved = all(settlement.is_resolved for settlement in settlements)
     last = max((each.completed.position for each in settlements if each.completed is not None), default=0)
     is_news = week.settled is None or last > week.settled.position
@@ -141,7 +144,7 @@ def _agenda(on: Decision) -> _Agenda:
         to_draw=week.grouped is None and on.now >= week.starts_at,
         to_lock=[game.id for game in lockable if on.now >= game.starts_at],
         to_close=week.state == "grouped" and on.now >= week.ends_at,
-        to_return=[game.id for game in games if is_closed and game.is_postponed and game.id in unsettled],
+        to_return=[game.id for game in never_ended if is_closed and game.is_postponed],
         to_void=unsettled if is_closed and on.now >= deadline else [],
         to_settle=to_settle,
         to_finalise=week.final_at is not None and resolved and not to_settle and on.now >= week.final_at,

@@ -1,20 +1,36 @@
 """What the feed remembers outside the ledger: the latest message per game and topic, those that wait, dead letters.
 
-The ledger judges by itself which quotes and results are new. The order of the other messages is kept here: one
-that is older than the latest taken of its game and topic changes nothing, however late it is delivered again.
+A message is outdated where a later one that speaks of the same was taken before it: that changes nothing, however
+late it is delivered again. Results are ordered by the ledger, by their revision.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from psycopg.rows import TupleRow
 
-from feeds.messages import MarketMessage, Message, QuoteMessage
+from feeds.messages import GameMessage, MarketMessage, Message, QuoteMessage, StatusMessage, parse
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
+
+_SAYS_WHEN: Final = ("game", "status.postponed")
+_SAYS_VOID: Final = ("status.cancelled", "status.abandoned")
+# A later message of any of these topics outdates one of the topic named; other topics stand alone.
+_RIVALS: Final = {
+    **dict.fromkeys(_SAYS_WHEN, _SAYS_WHEN),
+    **dict.fromkeys(_SAYS_VOID, ("result", *_SAYS_VOID)),
+    "result": _SAYS_VOID,
+}
+
+
+class Announced(NamedTuple):
+    """How a source last listed a game; `waits_for` is the week that must open first, if that is so."""
+
+    game: GameMessage
+    waits_for: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +55,18 @@ class Inbox:
         self._sql = queries("feeds", "inbox.sql")
 
     def is_outdated(self, message: Message, *, body: bytes) -> bool:
-        """Say whether the message was taken before, or a newer one of its game and topic was."""
-        rows = self._run("latest", source=message.source, game_id=message.game_id, topic=_topic(message))
-        return bool(rows) and (message.at < rows[0][0] or (message.at == rows[0][0] and body == bytes(rows[0][1])))
+        """Say whether the message was taken before, or a later one that speaks of the same was."""
+        topic = _topic(message)
+        [(outdated,)] = self._run(
+            "is_outdated",
+            source=message.source,
+            game_id=message.game_id,
+            topic=topic,
+            rivals=list(_RIVALS.get(topic, (topic,))),
+            at=message.at,
+            body=body,
+        )
+        return bool(outdated)
 
     def remember(self, message: Message, *, body: bytes, waits_for: str | None = None) -> None:
         """Keep a message as the latest of its game and topic; `waits_for` names a week that is not open yet."""
@@ -55,18 +80,24 @@ class Inbox:
             waits_for=waits_for,
         )
 
-    def waiting_weeks(self) -> list[str]:
-        """Return the weeks that messages wait for."""
-        return [week for (week,) in self._run("waiting_weeks")]
+    def announced(self, message: Message) -> Announced | None:
+        """Return how the message's game was last listed by its source, or None where it never was."""
+        rows = self._run("announced", source=message.source, game_id=message.game_id)
+        if not rows:
+            return None
+        body, waits_for = rows[0]
+        game = parse(bytes(body))
+        assert isinstance(game, GameMessage)
+        return Announced(game, waits_for)
 
-    def waiting_for(self, week: str) -> list[bytes]:
-        """Return the messages that wait for a week, in the order in which to apply them."""
-        return [bytes(body) for (body,) in self._run("waiting_for", week=week)]
+    def waiting_games(self, weeks: list[str]) -> list[bytes]:
+        """Return the listing messages that wait for one of some weeks, oldest first."""
+        return [bytes(body) for (body,) in self._run("waiting_games", weeks=weeks)]
 
-    def waits_for(self, message: Message) -> str | None:
-        """Return the week that the message's game waits for, or None."""
-        rows = self._run("waits_for", source=message.source, game_id=message.game_id)
-        return rows[0][0] if rows else None
+    def waiting_of_game(self, game: GameMessage) -> list[bytes]:
+        """Return what else waits of a game, oldest first."""
+        rows = self._run("waiting_of_game", source=game.source, game_id=game.game_id)
+        return [bytes(body) for (body,) in rows]
 
     def bury(
         self, *, msg_id: str, subject: str, reason: str, body: bytes, message: Message | None, at: datetime
@@ -83,9 +114,9 @@ class Inbox:
             received_at=at,
         )
 
-    def unresolved_of_game(self, message: Message) -> list[tuple[int, bytes]]:
-        """Return id and body of the dead letters of the message's game, oldest first."""
-        rows = self._run("unresolved_of_game", source=message.source, game_id=message.game_id)
+    def unresolved_of_game(self, game: GameMessage) -> list[tuple[int, bytes]]:
+        """Return id and body of the dead letters of a game, oldest first."""
+        rows = self._run("unresolved_of_game", source=game.source, game_id=game.game_id)
         return [(id_, bytes(body)) for id_, body in rows]
 
     def resolve(self, id_: int, resolved: str) -> None:
@@ -104,4 +135,6 @@ class Inbox:
 
 def _topic(message: Message) -> str:
     """Return what the message is the latest of, beside its game."""
-    return f"{message.type}.{message.market}" if isinstance(message, QuoteMessage | MarketMessage) else message.type
+    if isinstance(message, QuoteMessage | MarketMessage):
+        return f"{message.type}.{message.market}"
+    return f"status.{message.status}" if isinstance(message, StatusMessage) else message.type

@@ -1,6 +1,9 @@
--- name: latest
--- The latest message that was taken of a game and topic.
-SELECT at, body FROM feed_messages WHERE source = %(source)s AND game_id = %(game_id)s AND topic = %(topic)s
+-- name: is_outdated
+-- Whether the message was taken before, or a newer one was that speaks of the same.
+SELECT EXISTS (
+  SELECT FROM feed_messages
+  WHERE source = %(source)s AND game_id = %(game_id)s
+    AND (topic = ANY (%(rivals)s) AND at > %(at)s OR topic = %(topic)s AND at = %(at)s AND body = %(body)s))
 
 -- name: remember
 -- Keeps a message as the latest of its game and topic.
@@ -10,18 +13,20 @@ ON CONFLICT (source, game_id, topic) DO UPDATE
 SET at = excluded.at, body = excluded.body, waits_for = excluded.waits_for
 WHERE feed_messages.at <= excluded.at
 
--- name: waiting_weeks
--- The weeks that messages wait for.
-SELECT DISTINCT waits_for FROM feed_messages WHERE waits_for IS NOT NULL
+-- name: announced
+-- What the latest listing message of a game says, and the week that it waits for.
+SELECT body, waits_for FROM feed_messages
+WHERE source = %(source)s AND game_id = %(game_id)s AND topic = 'game'
 
--- name: waiting_for
--- The messages that wait for a week, oldest first, games before their quotes.
-SELECT body FROM feed_messages WHERE waits_for = %(week)s ORDER BY at, topic <> 'game', game_id, topic
+-- name: waiting_games
+-- The listing messages that wait for one of some weeks, oldest first.
+SELECT body FROM feed_messages WHERE topic = 'game' AND waits_for = ANY (%(weeks)s) ORDER BY at, game_id, source
 
--- name: waits_for
--- The week that a game's latest listing waits for, if it does.
-SELECT waits_for FROM feed_messages
-WHERE source = %(source)s AND game_id = %(game_id)s AND topic = 'game' AND waits_for IS NOT NULL
+-- name: waiting_of_game
+-- What else waits of a game, oldest first.
+SELECT body FROM feed_messages
+WHERE source = %(source)s AND game_id = %(game_id)s AND topic <> 'game' AND waits_for IS NOT NULL
+ORDER BY at, topic
 
 -- name: bury
 -- Keeps a message that could not be applied; a redelivery of it is known.

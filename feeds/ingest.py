@@ -1,8 +1,13 @@
-"""Feed messages become commands of the ledger. Delivered twice, late or out of order, a message changes nothing."""
+"""Feed messages become commands of the ledger. Delivered twice, late or out of order, a message changes nothing.
+
+What a message means depends on the listing of its game: which week's, and whether there is one yet. A message that
+comes before its game is a dead letter, one whose week is not open waits, and both are applied after the listing.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -25,13 +30,14 @@ from feeds.messages import (
 from ledger import listing as board
 from ledger import settling
 from ledger.facts import Fact
+from ledger.game import IN_PROGRESS
 from ledger.ledger import Ledger
 from ledger.settlement import ConflictingResult, Word
 from ledger.weeks import week_at
 
 
 class Taken(StrEnum):
-    """What became of a message."""
+    """What became of a message; a repeated one said nothing that counts anew."""
 
     APPLIED = "applied"
     REPEATED = "repeated"
@@ -73,6 +79,7 @@ class Ingest:
         self._clock = clock
         self._primary = primary or {}
         self._listings = Listings(ledger)
+        self._one_at_a_time = threading.Lock()
         self.counts: Counter[Taken] = Counter()
 
     def take(self, body: bytes, *, subject: str) -> Taken:
@@ -83,22 +90,18 @@ class Ingest:
             self.bury(body, subject=subject, reason=error.reason)
             taken = Taken.DEAD
         else:
-            orders_itself = isinstance(message, QuoteMessage | ResultMessage)
-            if not orders_itself and self._inbox.is_outdated(message, body=body):
-                taken = Taken.REPEATED
-            else:
-                taken = self._apply(message, body=body, subject=subject)
+            with self._one_at_a_time:
+                taken = self._take(message, body=body, subject=subject)
         self.counts[taken] += 1
         return taken
 
     def take_waiting(self) -> int:
-        """Apply the messages whose week has opened since, and return how many there were."""
-        applied = 0
-        for week in sorted(set(self._inbox.waiting_weeks()) & set(self._ledger.weeks())):
-            for body in self._inbox.waiting_for(week):
-                self._apply(parse(body), body=body, subject=f"waited for {week}")
-                applied += 1
-        return applied
+        """List the games whose week has opened since, with all that waits of them; return how many games."""
+        with self._one_at_a_time:
+            bodies = self._inbox.waiting_games(self._ledger.weeks())
+            for body in bodies:
+                self._apply(parse(body), body=body, subject="waited for its week")
+        return len(bodies)
 
     def bury(self, body: bytes, *, subject: str, reason: str) -> None:
         """Keep a message as a dead letter."""
@@ -108,6 +111,11 @@ class Ingest:
             message = None
         msg_id = message.msg_id if message else f"unreadable-{hashlib.sha256(body).hexdigest()}"
         self._inbox.bury(msg_id=msg_id, subject=subject, reason=reason, body=body, message=message, at=self._clock())
+
+    def _take(self, message: Message, *, body: bytes, subject: str) -> Taken:
+        if self._inbox.is_outdated(message, body=body):
+            return Taken.REPEATED
+        return self._apply(message, body=body, subject=subject)
 
     def _apply(self, message: Message, *, body: bytes, subject: str) -> Taken:
         try:
@@ -120,12 +128,18 @@ class Ingest:
             return Taken.DEAD
         self._inbox.remember(message, body=body)
         if isinstance(message, GameMessage):
-            self._retry_dead_letters(message)
+            self._follow_up(message)
         return Taken.APPLIED if facts else Taken.REPEATED
 
-    def _retry_dead_letters(self, game: GameMessage) -> None:
+    def _follow_up(self, game: GameMessage) -> None:
+        """Apply what came before the game could be listed."""
+        for body in self._inbox.waiting_of_game(game):
+            waiting = parse(body)
+            self._apply(waiting, body=body, subject="waited for its week")
+            # Whatever became of it, it waits no longer.
+            self._inbox.remember(waiting, body=body)
         for id_, body in self._inbox.unresolved_of_game(game):
-            taken = self._apply(parse(body), body=body, subject=f"retry of dead letter {id_}")
+            taken = self._take(parse(body), body=body, subject=f"retry of dead letter {id_}")
             if taken is not Taken.DEAD:
                 self._inbox.resolve(id_, taken)
 
@@ -134,6 +148,8 @@ class Ingest:
         if isinstance(message, GameMessage):
             return self._list(message)
         meant = self._meant(message)
+        if meant is None:
+            return []
         match message:
             case QuoteMessage():
                 change = board.quote(
@@ -165,24 +181,32 @@ class Ingest:
                 return self._status(message, meant)
         return change.result()
 
-    def _meant(self, message: Message) -> Listing:
-        """Return the listing that a message is about; raises UnknownGame, or _Waits for a week not open yet."""
+    def _meant(self, message: Message) -> Listing | None:
+        """Return the listing that a message is about, or None where its source is not followed.
+
+        Raises UnknownGame, or _Waits for a week that is not open yet.
+        """
         result_at = message.at if isinstance(message, ResultMessage) else None
         meant = self._listings.meant(message.source, message.game_id, result_at=result_at)
-        waits_for = self._inbox.waits_for(message)
-        played = meant is not None and result_at is not None and meant.starts_at <= result_at
-        if waits_for is not None and not played:
-            raise _Waits(waits_for)
-        if meant is None:
-            raise UnknownGame(f"{message.source} never listed game {message.game_id}: it is retried when it does")
+        announced = self._inbox.announced(message)
+        if announced is not None and announced.waits_for is not None:
+            is_of_earlier = meant is not None and result_at is not None and result_at < announced.game.starts_at
+            if not is_of_earlier:
+                raise _Waits(announced.waits_for)
+        if meant is None and (announced is None or self._follows(announced.game)):
+            raise UnknownGame(f"{message.source} has not listed game {message.game_id}: it is retried when it does")
         return meant
+
+    def _follows(self, game: GameMessage) -> bool:
+        """Say whether a game's source is the one to follow in its league."""
+        return self._primary.get(game.league, game.source) == game.source
 
     def _status(self, message: StatusMessage, meant: Listing) -> list[Fact]:
         at: _Place = {"week": meant.week, "game_id": meant.game_id}
         match message.status:
             case "in_progress":
                 return board.lock(
-                    self._ledger, **at, why="in progress", started_at=message.started_at, **_origin(message)
+                    self._ledger, **at, why=IN_PROGRESS, started_at=message.started_at, **_origin(message)
                 ).result()
             case "suspended":
                 return board.suspend(self._ledger, **at, market=None, why="suspended", **_origin(message)).result()
@@ -196,7 +220,7 @@ class Ingest:
 
     def _list(self, message: GameMessage) -> list[Fact]:
         """List a game, or follow what changed of one that is listed."""
-        if self._primary.get(message.league, message.source) != message.source:
+        if not self._follows(message):
             return []
         week = week_at(message.starts_at)
         listed = self._listings.meant(message.source, message.game_id)
@@ -237,8 +261,8 @@ class Ingest:
         ).result()
 
     def _is_over(self, listed: Listing) -> bool:
-        """Say whether a listing has its result: the same id in another week is then another game."""
-        return settling.progress(self._ledger, week=listed.week, game_id=listed.game_id).result().resolution > 0
+        """Say whether a listing has its end: the same id in another week is then another game."""
+        return settling.is_over(self._ledger, week=listed.week, game_id=listed.game_id).result()
 
 
 def _origin(message: Message) -> _Origin:

@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import nats
+import psycopg
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NothingCame
+from nats.errors import ConnectionClosedError
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
+from nats.js.errors import NotFoundError
 
 from feeds.feedfile import FeedLine
 from feeds.subjects import UNREADABLE_SUBJECT, Leagues
+from ledger.desk import DeskClosed, LedgerUnavailable
 
 STREAM: Final = "SPORTS"
 SUBJECTS: Final = "sports.>"
 CONSUMER: Final = "fairpool-ingest"
 DELIVERIES_MAX: Final = 5
+PAUSE_SECONDS: Final = 2.0
+_PAUSE_SECONDS_MAX: Final = 30.0
 _FETCH: Final = 100
+# Nothing is wrong with a message that meets one of these: it is tried until the database is back.
+_OUTAGES: Final = (LedgerUnavailable, DeskClosed, psycopg.OperationalError, psycopg.InterfaceError)
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +90,11 @@ class Publisher:
 
 
 class Consumer:
-    """Takes messages from the stream, one after another, and acknowledges each when `handle` is done with it."""
+    """Takes messages from the stream, one after another, and acknowledges each when `handle` is done with it.
+
+    One that fails is delivered again after `pause_seconds`, twice as long each time, while others flow; the fifth
+    time it is given to `bury`. `between` is called after each batch, and about once a second where nothing comes.
+    """
 
     def __init__(
         self,
@@ -90,34 +102,81 @@ class Consumer:
         *,
         handle: Callable[[bytes, str], object],
         bury: Callable[[bytes, str, str], object],
+        between: Callable[[], object] = lambda: None,
         stream: str = STREAM,
+        pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         self._context = context
         self._handle = handle
         self._bury = bury
+        self._between = between
         self._stream = stream
+        self._pause_seconds = pause_seconds
         self.taken_to = 0
 
     async def run(self) -> None:
-        """Consume until cancelled."""
+        """Consume until cancelled, also over a restart of the server; raises NotFoundError if the consumer is gone."""
         subscription = await self._context.pull_subscribe_bind(CONSUMER, self._stream)
         while True:
-            with suppress(NothingCame):
-                for message in await subscription.fetch(_FETCH, timeout=1):
+            try:
+                for message in await self._fetched(subscription):
                     await self._take(message)
+                await asyncio.to_thread(self._between)
+            except ConnectionClosedError:
+                raise
+            except (NatsError, *_OUTAGES) as error:
+                _log.warning("the feed waits: %s", error or type(error).__name__)
+                await asyncio.sleep(self._pause_seconds)
+                await self._look_for_consumer()
+
+    async def _look_for_consumer(self) -> None:
+        try:
+            await self._context.consumer_info(self._stream, CONSUMER)
+        except NotFoundError:
+            raise
+        except NatsError as error:
+            _log.info("the feed still waits: %s", error or type(error).__name__)
+
+    @staticmethod
+    async def _fetched(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+        try:
+            return await subscription.fetch(_FETCH, timeout=1)
+        except TimeoutError:
+            return []
 
     async def _take(self, message: Msg) -> None:
         """Hand a message on, in a thread, as the ledger is synchronous; what fails time and again is a dead letter."""
-        metadata = message.metadata
         try:
             await asyncio.to_thread(self._handle, message.data, message.subject)
+        except _OUTAGES as error:
+            await self._again_later(message, error)
         except Exception as error:
-            _log.exception("message %s failed (delivery %s)", metadata.sequence.stream, metadata.num_delivered)
-            if metadata.num_delivered < DELIVERIES_MAX:
-                await message.nak(delay=min(2.0**metadata.num_delivered, 30))
-                return
-            await asyncio.to_thread(self._bury, message.data, message.subject, f"{type(error).__name__}: {error}")
-            await message.term()
+            if message.metadata.num_delivered < DELIVERIES_MAX:
+                await self._again_later(message, error)
+            else:
+                await self._give_up(message, error)
         else:
             await message.ack()
-        self.taken_to = max(self.taken_to, metadata.sequence.stream)
+            self._note(message)
+
+    async def _again_later(self, message: Msg, error: Exception) -> None:
+        metadata = message.metadata
+        _log.warning(
+            "message %s failed (delivery %s)", metadata.sequence.stream, metadata.num_delivered, exc_info=error
+        )
+        longer = 2.0 ** min(metadata.num_delivered - 1, 10)
+        await message.nak(delay=min(self._pause_seconds * longer, _PAUSE_SECONDS_MAX))
+
+    async def _give_up(self, message: Msg, error: Exception) -> None:
+        """Keep the message as a dead letter, and only then let go of it."""
+        _log.error("message %s is given up", message.metadata.sequence.stream, exc_info=error)
+        try:
+            await asyncio.to_thread(self._bury, message.data, message.subject, f"{type(error).__name__}: {error}")
+        except _OUTAGES as outage:
+            await self._again_later(message, outage)
+        else:
+            await message.term()
+            self._note(message)
+
+    def _note(self, message: Msg) -> None:
+        self.taken_to = max(self.taken_to, message.metadata.sequence.stream)

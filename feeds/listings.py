@@ -50,11 +50,15 @@ class Listings:
                 self._read_to[week] = record.position
 
     def of(self, source: str, external_id: str) -> Sequence[Listing]:
-        """Return the listings of a feed's id, oldest first."""
-        return [self._by_id[listing] for listing in self._by_name[source, external_id]]
+        """Return the listings of a feed's id in order of their start, those that moved out of their week first."""
+        listings = [self._by_id[listing] for listing in self._by_name.get((source, external_id), ())]
+        return sorted(listings, key=lambda listing: (not listing.moved_out, listing.starts_at))
 
     def meant(self, source: str, external_id: str, *, result_at: datetime | None = None) -> Listing | None:
-        """Return the listing that a message means: the last one, for a result the last that had started by then."""
+        """Return the listing that a message means: the last one, for a result the last that had started by then.
+
+        One that moved out of its week is meant only where there is no other.
+        """
         listings = self.of(source, external_id)
         started = [each for each in listings if result_at is not None and each.starts_at <= result_at]
         return next(reversed(started or listings), None)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+import psycopg
+
 from ledger import settling
 from ledger.aggregate import LedgerError
 from ledger.events import ResultRecorded, SettlementCompleted, WeekFinalised
@@ -34,12 +36,15 @@ class ProjectionBehind(Exception):
 
 
 class Settler:
-    """Finds resolutions that are not settled yet, and settles them."""
+    """Finds resolutions that are not settled yet, and settles them, at most `bets_a_chunk` in one append."""
 
-    def __init__(self, ledger: Ledger, *, bets: Bets, projections: Runner) -> None:
+    def __init__(
+        self, ledger: Ledger, *, bets: Bets, projections: Runner, bets_a_chunk: int = BETS_A_CHUNK
+    ) -> None:
         self._ledger = ledger
         self._bets = bets
         self._projections = projections
+        self._bets_a_chunk = bets_a_chunk
         self._read_to: dict[str, int] = {}
         self._over: set[str] = set()
         self._resolutions: dict[UUID, int] = {}
@@ -50,7 +55,7 @@ class Settler:
         while not stop.wait(poll_seconds):
             try:
                 self.step()
-            except (LedgerError, ProjectionBehind) as error:
+            except (LedgerError, ProjectionBehind, psycopg.OperationalError) as error:
                 _log.warning("settlement waits: %s", error)
                 stop.wait(1.0)
 
@@ -79,7 +84,7 @@ class Settler:
         after, cut = progress.settled_to, progress.cut
         while after < cut:
             bets = self._next_bets(week, game_id, after=after, cut=cut)
-            to = bets[-1].position if len(bets) == BETS_A_CHUNK else cut
+            to = bets[-1].position if len(bets) == self._bets_a_chunk else cut
             settling.settle_chunk(
                 self._ledger,
                 week=week,
@@ -97,8 +102,9 @@ class Settler:
         ).result()
 
     def _next_bets(self, week: str, game_id: UUID, *, after: int, cut: int) -> Sequence[PlacedBet]:
-        rows = self._bets.open_or_settled_bets_of_game(week, game_id, after_position=after, cut=cut, limit=BETS_A_CHUNK)
-        return [PlacedBet(row.bet_id, row.entry, row.position) for row in rows]
+        return self._bets.open_or_settled_bets_of_game(
+            week, game_id, after_position=after, cut=cut, limit=self._bets_a_chunk
+        )
 
     def _await_bets(self, week: str, cut: int) -> None:
         """Wait until every bet up to the cut can be found."""

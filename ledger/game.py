@@ -24,6 +24,7 @@ from ledger.instants import Instant
 
 POSTPONED = "postponed"
 SCHEDULED_START = "scheduled start"
+IN_PROGRESS = "in progress"
 
 
 class UnknownMarket(LedgerError):
@@ -111,7 +112,7 @@ class Game(Aggregate):
     @property
     def is_postponed(self) -> bool:
         """Called off for now, and neither started nor given a new start since."""
-        return self.suspended == POSTPONED and self.started_at is None
+        return self.suspended == POSTPONED and self.locked in (None, SCHEDULED_START) and self.started_at is None
 
     def schedule(
         self, *, external_id: str, league: str, home: str, away: str, starts_at: datetime, source: str
@@ -187,9 +188,10 @@ class Game(Aggregate):
         return self.trigger(MarketReopened(market_id=market_id(self.id, market), why=why))
 
     def lock(self, *, why: str, started_at: datetime | None = None) -> Fact | None:
-        """Stop stakes for good; a lock without the real start is repeated once that is learnt."""
+        """Stop stakes for good; a lock is repeated once it is learnt that the game did start, or when."""
+        started = why == IN_PROGRESS and self.locked == SCHEDULED_START
         learnt = started_at is not None and started_at != self.started_at
-        if self.locked is not None and not learnt:
+        if self.locked is not None and not started and not learnt:
             return None
         known = Instant.of(started_at) if started_at is not None else self.started_at
         return self.trigger(GameLocked(started_at=known, why=why))

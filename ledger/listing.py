@@ -122,16 +122,21 @@ def lock(
     actor: str,
     request: str,
 ) -> Change:
-    """Stop stakes because the game starts. A real start earlier than what stakes were taken by settles it again."""
+    """Stop stakes because the game starts.
+
+    A real start before the scheduled one makes some bets late, and one that was believed before did: a game that is
+    settled is then settled again.
+    """
 
     def decide(on: Decision) -> list[Fact]:
         game = on.game(game_id)
         if game.listed is None or game.moved_out or on.week().finalised is not None:
             return []
-        stakes_until = game.started_at or game.starts_at
+        believed = game.started_at
         locked = game.lock(why=why, started_at=started_at)
-        learnt_late = locked is not None and started_at is not None and started_at < stakes_until
-        return _facts(locked, on.settlement(game_id).reconsider() if learnt_late else None)
+        if locked is None or started_at is None or min(started_at, believed or started_at) >= game.starts_at:
+            return _facts(locked)
+        return _facts(locked, on.settlement(game_id).reconsider())
 
     return ledger.desk(week).ask(decide, actor=actor, request=request)
 

@@ -200,7 +200,7 @@ class LogRecorder(PostgresApplicationRecorder):
 
 
 def open_logs(datastore: Datastore) -> list[str]:
-    """Return the names of all logs, the office first, then the weeks in order."""
+    """Return the names of all logs that have begun, the office first, then the weeks in order."""
     with datastore.connection() as connection:
         return [log for (log,) in cursor_on(connection).execute(queries("ledger", "recorder.sql")["logs"])]
 

@@ -20,8 +20,8 @@ SELECT open_log(%(log)s)
 SELECT position, recorded_at FROM heads WHERE log = %(log)s
 
 -- name: logs
--- All logs, the office first, then the weeks in order.
-SELECT log FROM heads ORDER BY log <> 'office', log
+-- All logs that have begun, the office first, then the weeks in order. One that a crash left empty is not there yet.
+SELECT log FROM heads WHERE position > 0 ORDER BY log <> 'office', log
 
 -- name: read
 -- Records in order of position.

@@ -98,7 +98,8 @@ class Settlement(Aggregate):
         """Settle again under the same result, because the game's real start became known afterwards."""
         if self.resolution == 0:
             return None
-        return self._trigger(self._settling, applied=True, resolution=self.resolution + 1)
+        latest = self.words[_slot(self._settling)]
+        return self._trigger(latest, applied=True, resolution=self.resolution + 1)
 
     def _trigger(self, word: Word, *, applied: bool, resolution: int | None) -> Fact:
         return self.trigger(

@@ -77,11 +77,16 @@ def return_postponed(ledger: Ledger, *, week: str, game_id: UUID, request: str) 
 
     def decide(on: Decision) -> list[Fact]:
         game = on.game(game_id)
-        if on.week().closed is None or not game.is_postponed or on.settlement(game_id).resolution:
+        if on.week().closed is None or not game.is_postponed or on.settlement(game_id).words:
             return []
         return _record(on, game, Word(game_id=game_id, source=CLOCK, status="postponed"))
 
     return ledger.desk(week).ask(decide, actor=CLOCK, request=request)
+
+
+def is_over(ledger: Ledger, *, week: str, game_id: UUID) -> Future[bool]:
+    """Say whether anybody gave the game an end: a result, even a provisional one, or a void."""
+    return ledger.desk(week).ask(lambda on: bool(on.settlement(game_id).words), actor="feed", request="is over")
 
 
 def _record(on: Decision, game: Game, word: Word) -> list[Fact]:

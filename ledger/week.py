@@ -104,6 +104,7 @@ class Week(Aggregate):
     @property
     def draw_seed(self) -> str:
         """The revealed seed in hex, which is the next week's commitment; refused before the draw."""
+        self.require_open()
         if self.drawn is None:
             raise WeekNotOver(f"week {self.week} is not drawn yet: its seed is still secret")
         assert isinstance(self.drawn.event, PoolsDrawn)
@@ -141,6 +142,7 @@ class Week(Aggregate):
         """Reveal the seed and the pools that follow from it."""
         if self.drawn is not None:
             return self.drawn
+        self.require_open()
         if self.frozen is None:
             raise WeekNotOver(f"week {self.week}: the roster is frozen before the draw")
         if commitment(seed).hex() != self.seed_commitment:
@@ -152,24 +154,27 @@ class Week(Aggregate):
 
     def group(self) -> Fact:
         """Open betting, after the last account was granted."""
+        self.require_open()
         if self.drawn is None:
             raise WeekNotOver(f"week {self.week} is grouped after its draw")
         return self.grouped or self.trigger(WeekGrouped())
 
     def require_betting(self) -> None:
         """Refuse stakes outside `grouped`."""
+        self.require_open()
         if self.state != "grouped":
             raise BettingClosed(f"week {self.week} takes no stakes: it is {self.state}")
 
     def close(self, *, at: datetime) -> Fact:
         """Stop stakes, at the week's end."""
+        self.require_open()
         if self.grouped is None or at < self.ends_at:
-            self.require_open()
             raise WeekNotOver(f"week {self.week} is {self.state} and ends at {self.ends_at}")
         return self.closed or self.trigger(WeekClosed())
 
     def settle(self, *, unresolved: Collection[str], open_stakes: int, standings_hash: str) -> Fact:
         """Declare everything resolved, for the first time or after a correction."""
+        self.require_open()
         if self.closed is None:
             raise WeekNotResolved(f"week {self.week} is {self.state}: it is settled after it closed")
         if unresolved or open_stakes:
@@ -189,6 +194,7 @@ class Week(Aggregate):
         """End the correction window; an operator may `override` its length, never an unfinished resolution."""
         if self.finalised is not None:
             return self.finalised
+        self.require_open()
         if self.final_at is None:
             raise WeekNotResolved(f"week {self.week} is {self.state}: it is finalised after it is settled")
         if unresolved:

@@ -66,34 +66,31 @@ class AccountsProjection(Projection):
     tables = (Account, AccountStake)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
-        """The account, and the bet that is placed or resolved."""
+        """The account, and the bet that is resolved."""
         match fact.event:
-            case StakePlaced(bet_id=bet_id) | BetWon(bet_id=bet_id):
+            case BetWon() | BetLost() | StakeReturned() as event:
                 yield Account, fact.stream
-                yield AccountStake, bet_id
-            case BetLost(bet_id=bet_id) | StakeReturned(bet_id=bet_id):
-                yield Account, fact.stream
-                yield AccountStake, bet_id
-            case AccountOpened() | CreditsGranted() | PayoutCorrected() | BoughtBack():
+                yield AccountStake, event.bet_id
+            case CreditsGranted() | StakePlaced() | PayoutCorrected() | BoughtBack():
                 yield Account, fact.stream
 
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
             case AccountOpened(pool_id=pool_id, pool_name=pool_name):
-                rows.put(Account(fact.log, fact.stream, pool_id, pool_name, fact.position))
+                rows.add(Account(fact.log, fact.stream, pool_id, pool_name, fact.position))
             case CreditsGranted(amount=amount, available=available):
                 account = rows.need(Account, fact.stream)
-                _move(rows, fact, available=available, granted=account.granted + amount)
+                _move(rows, fact, account, available=available, granted=account.granted + amount)
             case BoughtBack(amount=amount, available=available):
                 account = rows.need(Account, fact.stream)
-                _move(rows, fact, available=available, bought_back=account.bought_back + amount)
+                _move(rows, fact, account, available=available, bought_back=account.bought_back + amount)
             case StakePlaced() as event:
                 _stake(rows, fact, event)
             case BetWon() | BetLost() | StakeReturned() as event:
                 _resolve(rows, fact, event)
             case PayoutCorrected(available=available):
-                _move(rows, fact, available=available)
+                _move(rows, fact, rows.need(Account, fact.stream), available=available)
 
 
 class Accounts(View):
@@ -112,10 +109,11 @@ class Accounts(View):
 
 def _stake(rows: Rows, fact: Fact, event: StakePlaced) -> None:
     account = rows.need(Account, fact.stream)
-    rows.put(AccountStake(fact.log, event.bet_id, event.stake, event.potential_payout))
+    rows.add(AccountStake(fact.log, event.bet_id, event.stake, event.potential_payout))
     _move(
         rows,
         fact,
+        account,
         available=event.available,
         at_stake=account.at_stake + event.stake,
         potential=account.potential + event.potential_payout,
@@ -130,6 +128,7 @@ def _resolve(rows: Rows, fact: Fact, event: BetWon | BetLost | StakeReturned) ->
     _move(
         rows,
         fact,
+        account,
         available=event.available,
         at_stake=account.at_stake - bet.stake,
         potential=account.potential - bet.potential_payout,
@@ -137,5 +136,5 @@ def _resolve(rows: Rows, fact: Fact, event: BetWon | BetLost | StakeReturned) ->
     )
 
 
-def _move(rows: Rows, fact: Fact, **changes: Any) -> None:
-    rows.put(replace(rows.need(Account, fact.stream), position=fact.position, **changes))
+def _move(rows: Rows, fact: Fact, account: Account, **changes: Any) -> None:
+    rows.put(replace(account, position=fact.position, **changes))

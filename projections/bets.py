@@ -70,23 +70,20 @@ class BetsProjection(Projection):
     tables = (Bet, Bettor)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
-        """The bet, and the bettor where a bet is placed."""
+        """The bettor who places a bet; the bet that is resolved or corrected."""
         match fact.event:
-            case StakePlaced(bet_id=bet_id):
+            case StakePlaced():
                 yield Bettor, fact.stream
-                yield Bet, bet_id
             case BetWon() | BetLost() | StakeReturned() | PayoutCorrected() as event:
                 yield Bet, event.bet_id
-            case AccountOpened():
-                yield Bettor, fact.stream
 
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
             case AccountOpened(pool_id=pool_id):
-                rows.put(Bettor(fact.log, fact.stream, pool_id))
+                rows.add(Bettor(fact.log, fact.stream, pool_id))
             case StakePlaced() as event:
-                rows.put(_placed(fact, event, rows.need(Bettor, fact.stream)))
+                rows.add(_placed(fact, event, rows.need(Bettor, fact.stream)))
             case BetWon() as event:
                 _settle(rows, fact, event, status="won", payout=event.payout)
             case BetLost() as event:

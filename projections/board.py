@@ -102,7 +102,7 @@ class BoardProjection(Projection):
                 yield from each(Market, *_market_ids(fact.stream))
             case MarketSuspended() | MarketReopened() as event:
                 yield Market, event.market_id
-            case GameScheduled() | GameRescheduled() | GameMovedOut() | GameLocked() | GameUnlocked():
+            case GameRescheduled() | GameMovedOut() | GameLocked() | GameUnlocked():
                 yield Game, fact.stream
             case ResultRecorded(game_id=game_id):
                 yield Game, game_id
@@ -111,7 +111,7 @@ class BoardProjection(Projection):
         """Fold one event."""
         match fact.event:
             case GameScheduled() as event:
-                rows.put(_listed(fact, event))
+                rows.add(_listed(fact, event))
             case GameRescheduled(starts_at=starts_at):
                 _change(rows, fact.stream, starts_at=starts_at)
             case GameMovedOut(starts_at=starts_at):

@@ -82,35 +82,25 @@ class LeaderboardProjection(Projection):
     tables = (Score, ScoreStake)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
-        """The entry's score, and the bet that is placed or resolved."""
+        """The entry's score, and the bet that is resolved."""
         match fact.event:
-            case StakePlaced(bet_id=bet_id) | BetWon(bet_id=bet_id):
+            case BetWon() | BetLost() | StakeReturned() as event:
                 yield Score, fact.stream
-                yield ScoreStake, bet_id
-            case BetLost(bet_id=bet_id) | StakeReturned(bet_id=bet_id):
-                yield Score, fact.stream
-                yield ScoreStake, bet_id
-            case AccountOpened() | CreditsGranted() | PayoutCorrected() | BoughtBack():
+                yield ScoreStake, event.bet_id
+            case CreditsGranted() | StakePlaced() | PayoutCorrected() | BoughtBack():
                 yield Score, fact.stream
 
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
             case AccountOpened(pool_id=pool_id, pool_name=pool_name):
-                rows.put(Score(fact.log, fact.stream, pool_id, pool_name, fact.position))
+                rows.add(Score(fact.log, fact.stream, pool_id, pool_name, fact.position))
             case CreditsGranted(available=available) | BoughtBack(available=available):
-                _change(rows, fact, credits=available)
+                _change(rows, fact, rows.need(Score, fact.stream), credits=available)
             case StakePlaced() as event:
-                score = rows.need(Score, fact.stream)
-                rows.put(ScoreStake(fact.log, event.bet_id, event.stake))
-                at_stake, open_bets = score.at_stake + event.stake, score.open_bets + 1
-                _change(rows, fact, credits=event.available, at_stake=at_stake, open_bets=open_bets)
-            case BetWon() as event:
-                _resolve(rows, fact, event, won=1)
-            case BetLost() as event:
-                _resolve(rows, fact, event, lost=1)
-            case StakeReturned() as event:
-                _resolve(rows, fact, event, returned=1)
+                _stake(rows, fact, event)
+            case BetWon() | BetLost() | StakeReturned() as event:
+                _resolve(rows, fact, event)
             case PayoutCorrected() as event:
                 _correct(rows, fact, event)
 
@@ -129,27 +119,27 @@ class Leaderboard(View):
         return self._one("standing", Standing, entry=entry)
 
 
-def _resolve(
-    rows: Rows,
-    fact: Fact,
-    event: BetWon | BetLost | StakeReturned,
-    *,
-    won: int = 0,
-    lost: int = 0,
-    returned: int = 0,
-) -> None:
+def _stake(rows: Rows, fact: Fact, event: StakePlaced) -> None:
+    score = rows.need(Score, fact.stream)
+    rows.add(ScoreStake(fact.log, event.bet_id, event.stake))
+    at_stake, open_bets = score.at_stake + event.stake, score.open_bets + 1
+    _change(rows, fact, score, credits=event.available, at_stake=at_stake, open_bets=open_bets)
+
+
+def _resolve(rows: Rows, fact: Fact, event: BetWon | BetLost | StakeReturned) -> None:
     score = rows.need(Score, fact.stream)
     bet = rows.need(ScoreStake, event.bet_id)
     rows.remove(bet)
     _change(
         rows,
         fact,
+        score,
         credits=event.available,
         at_stake=score.at_stake - bet.stake,
         open_bets=score.open_bets - 1,
-        won=score.won + won,
-        lost=score.lost + lost,
-        returned=score.returned + returned,
+        won=score.won + isinstance(event, BetWon),
+        lost=score.lost + isinstance(event, BetLost),
+        returned=score.returned + isinstance(event, StakeReturned),
     )
 
 
@@ -158,8 +148,8 @@ def _correct(rows: Rows, fact: Fact, event: PayoutCorrected) -> None:
     counts = {"won": score.won, "lost": score.lost, "returned": score.returned}
     counts[_COUNTED_AS[event.from_outcome]] -= 1
     counts[_COUNTED_AS[event.to_outcome]] += 1
-    _change(rows, fact, credits=event.available, **counts)
+    _change(rows, fact, score, credits=event.available, **counts)
 
 
-def _change(rows: Rows, fact: Fact, **changes: Any) -> None:
-    rows.put(replace(rows.need(Score, fact.stream), position=fact.position, **changes))
+def _change(rows: Rows, fact: Fact, score: Score, **changes: Any) -> None:
+    rows.put(replace(score, position=fact.position, **changes))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ledger.events import AccountOpened, PoolsDrawn
 from ledger.facts import Fact
-from projections.projection import Key, Projection, each
+from projections.projection import Key, Projection
 from projections.rows import Row, Rows
 from projections.view import View
 from projections.weeks import week_of
@@ -38,10 +38,8 @@ class PoolsProjection(Projection):
     tables = (Pool,)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
-        """The pools that are drawn, or the account's."""
+        """The account's pool."""
         match fact.event:
-            case PoolsDrawn(pools=pools):
-                yield from each(Pool, *(pool.pool_id for pool in pools))
             case AccountOpened(pool_id=pool_id):
                 yield Pool, pool_id
 
@@ -50,7 +48,7 @@ class PoolsProjection(Projection):
         match fact.event:
             case PoolsDrawn(pools=pools):
                 for drawn in pools:
-                    rows.put(_pool(fact, pool_id=drawn.pool_id, name=drawn.name, size=drawn.size))
+                    rows.add(_pool(fact, pool_id=drawn.pool_id, name=drawn.name, size=drawn.size))
             case AccountOpened(pool_id=pool_id, pool_name=name):
                 pool = rows.get(Pool, pool_id) or _pool(fact, pool_id=pool_id, name=name, size=0)
                 opened = pool.opened + 1

@@ -25,7 +25,7 @@ class Projection(ABC):
 
     @abstractmethod
     def keys(self, fact: Fact) -> Iterable[Key]:
-        """Yield which rows `apply` may ask for, so that a batch loads them in one query per table."""
+        """Yield which rows `apply` asks for, so that a batch loads them in one query per table."""
 
     @abstractmethod
     def apply(self, rows: Rows, fact: Fact) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar, cast
 
 
 class Row:
@@ -46,22 +46,27 @@ class MissingRow(LookupError):
     """A fact speaks of something that no earlier fact of its log brought about."""
 
 
+class RowExists(LookupError):
+    """A fact brings about what an earlier fact of its log has brought about already."""
+
+
 class RowNotLoaded(LookupError):
     """A fold asked for a row that its projection's `keys` did not name for the batch."""
 
 
 class Changes(NamedTuple):
-    """What a fold did to one table: rows to write, and the keys of rows to remove."""
+    """What a fold did to one table: new rows, rows in the place of earlier ones, and the keys of rows taken away."""
 
     row_type: type[Row]
-    written: list[Row]
+    added: list[Row]
+    changed: list[Row]
     removed: list[Any]
 
 
 class Rows:
     """The rows of one log that a fold works on.
 
-    `found` is what the tables hold under each key that a batch touches, None where there is no row. Without it
+    `found` is what the tables hold under each key that a batch asks for, None where there is no row. Without it
     the tables count as empty, as at the start of a rebuild.
     """
 
@@ -73,26 +78,37 @@ class Rows:
 
     def get(self, row_type: type[R], key: Any) -> R | None:
         """Return the row under a key, or None; raises RowNotLoaded."""
-        return cast("R | None", self._loaded(row_type, key).get(key))
+        row = self._rows[row_type].get(key, _UNKNOWN)
+        if row is not _UNKNOWN:
+            return cast("R | None", row)
+        if self._found is not None:
+            raise RowNotLoaded(f"{row_type.TABLE} {key} was not loaded: let `keys` name it for this event")
+        return None
 
     def need(self, row_type: type[R], key: Any) -> R:
-        """Return the row under a key; raises MissingRow where there is none."""
+        """Return the row under a key; raises MissingRow where there is none, or RowNotLoaded."""
         row = self.get(row_type, key)
         if row is None:
             raise MissingRow(f"{row_type.TABLE} holds no {row_type.KEY} {key}")
         return row
 
+    def add(self, row: Row) -> None:
+        """Write a new row, which need not have been asked for; raises RowExists."""
+        rows, key = self._rows[type(row)], row.key
+        if rows.get(key) is not None:
+            raise RowExists(f"{row.TABLE} holds {row.KEY} {key} already")
+        rows[key] = row
+
     def put(self, row: Row) -> None:
-        """Write a row in the place of what is under its key; raises RowNotLoaded."""
-        self._loaded(type(row), row.key)[row.key] = row
+        """Write a row in the place of the one that was asked for."""
+        self._rows[type(row)][row.key] = row
 
     def remove(self, row: Row) -> None:
-        """Take a row away; raises RowNotLoaded."""
-        rows = self._loaded(type(row), row.key)
+        """Take away a row that was asked for."""
         if self._found is None:
-            del rows[row.key]
+            del self._rows[type(row)][row.key]
         else:
-            rows[row.key] = None
+            self._rows[type(row)][row.key] = None
 
     def all(self, row_type: type[R]) -> dict[Any, R]:
         """Return all rows of a type by key."""
@@ -101,14 +117,18 @@ class Rows:
     def changes(self) -> Iterator[Changes]:
         """Yield what differs from what was found, for each table that differs."""
         for row_type, rows in self._rows.items():
-            before = (self._found or {}).get(row_type, {})
-            changed = [(key, row) for key, row in rows.items() if row != before.get(key)]
-            if changed:
-                written = [row for _, row in changed if row is not None]
-                yield Changes(row_type, written, [key for key, row in changed if row is None])
+            found = (self._found or {}).get(row_type, {})
+            changes = Changes(row_type, [], [], [])
+            for key, row in rows.items():
+                before = found.get(key)
+                if row is None and before is not None:
+                    changes.removed.append(key)
+                elif row is not None and before is None:
+                    changes.added.append(row)
+                elif row is not None and row is not before and row != before:
+                    changes.changed.append(row)
+            if changes.added or changes.changed or changes.removed:
+                yield changes
 
-    def _loaded(self, row_type: type[Row], key: Any) -> dict[Any, Row | None]:
-        rows = self._rows[row_type]
-        if self._found is not None and key not in rows:
-            raise RowNotLoaded(f"{row_type.TABLE} {key} was not loaded: let `keys` name it for this event")
-        return rows
+
+_UNKNOWN: Final = Row()

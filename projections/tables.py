@@ -42,10 +42,12 @@ def load(connection: Connection[Any], log: str, keys: Keys) -> Rows:
 def save(connection: Connection[Any], log: str, changes: Iterable[Changes]) -> None:
     """Write what a fold changed, in the caller's transaction."""
     cursor = cursor_on(connection)
-    for row_type, written, removed in changes:
-        if written:
+    for row_type, added, changed, removed in changes:
+        if added:
+            _copy(connection, _query(_COPY, row_type), row_type, added)
+        if changed:
             cursor.execute(_query(_STAGE, row_type))
-            _copy(connection, _query(_COPY_TO_STAGE, row_type), row_type, written)
+            _copy(connection, _query(_COPY_TO_STAGE, row_type), row_type, changed)
             cursor.execute(_query(_MERGE_STAGE, row_type))
         if removed:
             cursor.execute(_query(_REMOVE, row_type), {"log": log, "keys": removed})

@@ -63,24 +63,16 @@ class WeeksProjection(Projection):
     tables = (Week,)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
-        """The week of the log, for the week's own events."""
+        """The week of the log, once it is open."""
         match fact.event:
-            case (
-                WeekOpened()
-                | RosterFrozen()
-                | PoolsDrawn()
-                | WeekGrouped()
-                | WeekClosed()
-                | WeekSettled()
-                | WeekFinalised()
-            ):
+            case RosterFrozen() | PoolsDrawn() | WeekGrouped() | WeekClosed() | WeekSettled() | WeekFinalised():
                 yield Week, week_of(fact.log)
 
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
             case WeekOpened() as event:
-                rows.put(_opened(fact, event))
+                rows.add(_opened(fact, event))
             case RosterFrozen(roster_hash=roster_hash, size=size):
                 _change(rows, fact, frozen_at=fact.at, roster_hash=roster_hash, roster_size=size)
             case PoolsDrawn(seed=seed):

@@ -40,12 +40,12 @@ class Given(Generic[A]):
 
     def then(self, *events: Event) -> A:
         """Exactly these events happen, and the stream read again gives the same state. Returns the aggregate."""
-        triggered = self._run()
-        assert tuple(fact.event for fact in triggered) == events
+        happened = tuple(fact.event for fact in self._run())
+        assert happened == events, f"what happened is {happened}"
         assert state_of(replayed(self.kind, self.aggregate.id, self.facts)) == state_of(self.aggregate)
         return self.aggregate
 
-    def raises(self, error: type[Exception], match: str = "") -> None:
+    def raises(self, error: type[Exception], match: str | None = None) -> None:
         """The command is refused, and leaves no event."""
         with pytest.raises(error, match=match):
             self.command(self.aggregate)

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fairpool import demo as playing
-from fairpool.commands import audit
+from fairpool.commands import DATA_IS_CHOSEN, audit
 from fairpool.commands.output import print_json, print_table, say
 from fairpool.sample import nfl_week
 from fairpool.settings import Settings
@@ -62,10 +61,8 @@ def _show(outcome: playing.Outcome) -> None:
 @contextmanager
 def _data(context: typer.Context) -> Iterator[Settings]:
     """Give settings with a data directory that is gone afterwards, unless one was named."""
-    root = context.find_root()
-    chosen = root.get_parameter_source("data") not in (None, ParameterSource.DEFAULT)
     settings: Settings = context.obj.model_copy(update={"database_url": None, "nats_url": None, "api_port": 0})
-    if chosen:
+    if context.meta[DATA_IS_CHOSEN]:
         yield settings
         say(f"the ledger of this week stays in {settings.data}")
         return

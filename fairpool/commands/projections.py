@@ -44,9 +44,12 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 def verify(context: typer.Context, name: Name = None, week: Week = None) -> None:
     """Hold the rows against a replay of the log; silent when they agree, else exit code 1."""
-    with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        with progress_bar("verifying") as progress:
-            differences = rebuilding.verify(built.ledger.datastore, name=name, log=week, progress=progress)
+    with (
+        database(context.obj) as addresses,
+        core(context.obj, addresses.dsn) as built,
+        progress_bar("verifying") as progress,
+    ):
+        differences = rebuilding.verify(built.ledger.datastore, name=name, log=week, progress=progress)
     for difference in differences:
         typer.echo(str(difference))
     if differences:
@@ -55,7 +58,10 @@ def verify(context: typer.Context, name: Name = None, week: Week = None) -> None
 
 def rebuild(context: typer.Context, name: Name = None, week: Week = None) -> None:
     """Fold the logs again from their first events, and exchange the rows."""
-    with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        with progress_bar("rebuilding") as progress:
-            rebuilding.rebuild(built.ledger.datastore, name=name, log=week, progress=progress)
+    with (
+        database(context.obj) as addresses,
+        core(context.obj, addresses.dsn) as built,
+        progress_bar("rebuilding") as progress,
+    ):
+        rebuilding.rebuild(built.ledger.datastore, name=name, log=week, progress=progress)
     typer.echo(f"rebuilt {name or 'all projections'} of {week or 'all logs'}")

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from projections.leaderboard import ScoreStake
-from projections.rows import Changes, MissingRow, RowNotLoaded, Rows
+from projections.rows import Changes, MissingRow, RowExists, RowNotLoaded, Rows
 
 LOG = "2026-W47"
 FIRST, SECOND, THIRD = (UUID(int=number) for number in (1, 2, 3))
@@ -24,14 +24,14 @@ def test_only_what_differs_from_what_was_found_is_a_change() -> None:
     assert list(rows.changes()) == []
     rows.put(stake(FIRST, 20))
     rows.remove(stake(SECOND))
-    rows.put(stake(THIRD))
-    assert list(rows.changes()) == [Changes(ScoreStake, [stake(FIRST, 20), stake(THIRD)], [SECOND])]
+    rows.add(stake(THIRD))
+    assert list(rows.changes()) == [Changes(ScoreStake, [stake(THIRD)], [stake(FIRST, 20)], [SECOND])]
 
 
 def test_a_row_that_came_and_went_within_a_batch_is_no_change() -> None:
     """What was not there before and is not there after needs no statement."""
     rows = Rows({ScoreStake: {FIRST: None}})
-    rows.put(stake(FIRST))
+    rows.add(stake(FIRST))
     rows.remove(stake(FIRST))
     assert list(rows.changes()) == []
 
@@ -42,8 +42,16 @@ def test_a_row_that_was_not_loaded_is_refused() -> None:
     assert rows.get(ScoreStake, FIRST) is None
     with pytest.raises(RowNotLoaded, match=str(SECOND)):
         rows.get(ScoreStake, SECOND)
-    with pytest.raises(RowNotLoaded, match=str(SECOND)):
-        rows.put(stake(SECOND))
+
+
+def test_a_new_row_need_not_be_loaded_and_is_known_from_then_on() -> None:
+    """It is added; adding what is there is refused by its key."""
+    rows = Rows({})
+    rows.add(stake(FIRST))
+    assert rows.get(ScoreStake, FIRST) == stake(FIRST)
+    with pytest.raises(RowExists, match=f"leaderboard_stakes holds bet_id {FIRST} already"):
+        rows.add(stake(FIRST))
+    assert list(rows.changes()) == [Changes(ScoreStake, [stake(FIRST)], [], [])]
 
 
 def test_a_rebuild_starts_from_empty_tables() -> None:

@@ -145,6 +145,8 @@ def test_a_stopped_projection_goes_on_when_it_is_started_again(datastore: Datast
     mended.step()
     assert positions(mended)["settlements"] == 0
     with running(mended):
+        while any(status.error for status in mended.status()):
+            pass
         assert mended.wait_for(book.log, len(book.facts), timeout=60)
     settlement = Settlements(datastore).settlement(game)
     assert settlement is not None
@@ -155,6 +157,7 @@ def test_a_row_that_a_fold_did_not_announce_stops_it(datastore: Datastore, book:
     """Else the live rows would differ from those of a rebuild."""
     append(datastore, book)
     runner = Runner(datastore, [Keyless()])
+    assert runner.step(limit=1) == 1
     assert runner.step() == 0
     [status] = runner.status()
     assert "RowNotLoaded" in (status.error or "")

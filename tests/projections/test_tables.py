@@ -28,7 +28,7 @@ def saved(datastore: Datastore, *rows: Market, found: dict[UUID, Market | None])
     with datastore.connection() as connection, connection.transaction():
         working = Rows({Market: found})
         for row in rows:
-            working.put(row)
+            working.add(row)
         tables.save(connection, LOG, working.changes())
 
 

@@ -1,0 +1,131 @@
+"""What operators do with weeks. Each act is idempotent: again, the first answer."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any, Self
+
+import msgspec
+from fastapi import APIRouter, Body, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from api.principal import AsOperator, request_key
+from api.quotes import Moment
+from api.reading import WeekNamed, WeekOpened
+from api.services import ServicesDep
+from api.tokens import Principal
+from ledger import closing, drawing
+from ledger.facts import Fact
+from ledger.rules import Rules
+
+router = APIRouter(prefix="/admin/weeks/{week}", tags=["admin"])
+_log = logging.getLogger(__name__)
+
+
+class OpenWeek(BaseModel):
+    """Where a week's rules differ from the defaults: names and values as in `GET /api/weeks/{week}/rules`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules: dict[str, Any] = Field(default_factory=dict, examples=[{"late_entry": True}])
+
+
+class FinaliseWeek(BaseModel):
+    """`override` ends the correction window early, for a reason, which is kept in the ledger and public with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    override: StrictBool = False
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _give_a_reason(self) -> Self:
+        if self.override and not self.reason.strip():
+            raise ValueError("an override needs a reason")
+        return self
+
+
+class Done(BaseModel):
+    """What an act came to in the ledger; `position` is a token to read the result with (`?after=`)."""
+
+    week: str
+    event: str
+    position: str
+    recorded_at: Moment
+
+
+@router.post("/open")
+def open_week(
+    week: WeekNamed,
+    operator: AsOperator,
+    request: Request,
+    services: ServicesDep,
+    body: Annotated[OpenWeek | None, Body()] = None,
+) -> Done:
+    """Open a week for enrolments. Refused with `too_early` until the week before is drawn."""
+    rules = _rules(body.rules if body is not None else {})
+    return _done(
+        drawing.open_week(services.ledger, week=week, rules=rules, actor=_actor(operator), request=request_key(request))
+    )
+
+
+@router.post("/draw")
+def draw_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+    """Draw the pools and open betting, from the week's start on; after a crash it goes on where it stopped."""
+    return _done(drawing.draw(services.ledger, week=week, actor=_actor(operator), request=request_key(request)))
+
+
+@router.post("/group")
+def group_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+    """Draw the pools: another name for `draw`."""
+    return draw_week(week, operator, request, services)
+
+
+@router.post("/close")
+def close_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+    """Stop stakes, from the week's end on."""
+    closed = closing.close_week(services.ledger, week=week, actor=_actor(operator), request=request_key(request))
+    return _done(closed.result())
+
+
+@router.post("/settle")
+def settle_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+    """Declare everything resolved. Refused with `week_not_resolved` while something waits."""
+    return _done(closing.settle_week(services.ledger, week=week, actor=_actor(operator), request=request_key(request)))
+
+
+@router.post("/finalise")
+def finalise_week(
+    week: WeekOpened,
+    operator: AsOperator,
+    request: Request,
+    services: ServicesDep,
+    body: Annotated[FinaliseWeek | None, Body()] = None,
+) -> Done:
+    """End the correction window for good. Refused with `too_early` while it runs, unless overridden."""
+    override = body is not None and body.override
+    key = f"override: {body.reason.strip()}" if body is not None and override else request_key(request)
+    return _done(
+        closing.finalise_week(services.ledger, week=week, actor=_actor(operator), request=key, override=override)
+    )
+
+
+def _rules(overrides: dict[str, Any]) -> Rules:
+    unknown = set(overrides) - set(Rules.__struct_fields__)
+    try:
+        if unknown:
+            raise msgspec.ValidationError(f"there is no rule {', '.join(sorted(unknown))}")
+        return msgspec.convert(overrides, Rules, strict=True)
+    except msgspec.ValidationError as error:
+        reason = {"loc": ("body", "rules"), "type": "rules", "msg": str(error)}
+        raise RequestValidationError([reason]) from error
+
+
+def _actor(operator: Principal) -> str:
+    return f"operator:{operator.id}"
+
+
+def _done(fact: Fact) -> Done:
+    _log.info("%s by %s: %s", fact.event.TOPIC, fact.actor, fact.token)
+    return Done(week=fact.log, event=fact.event.TOPIC, position=fact.token, recorded_at=fact.at)

@@ -1,0 +1,3 @@
+-- name: migrations
+-- The migrations that have run.
+SELECT name FROM migrations

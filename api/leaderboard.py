@@ -1,0 +1,129 @@
+"""Pools: who is in them, and who stands where. Names are joined here; the ledger knows none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from api.errors import Refusal
+from api.players import Named
+from api.principal import SignedIn
+from api.reading import CAUGHT_UP, Shown, WeekNamed
+from api.services import ServicesDep
+from api.tokens import Principal
+from projections.pools import Pool
+
+router = APIRouter(prefix="/weeks/{week}/pools", tags=["pools"])
+
+FORMER_PLAYER: Final = "former player"
+_SEE_ALL: Final = ("operator", "auditor")
+
+
+class PoolShown(Shown):
+    """A pool of a week."""
+
+    pool_id: UUID
+    week: str
+    name: str
+    size: int
+
+
+class PoolList(BaseModel):
+    """A week's pools, A to Z before AA."""
+
+    data: list[PoolShown]
+
+
+class Line(Shown):
+    """A line of the leaderboard, by available credits; equal credits share a rank (1, 2, 2, 4).
+
+    `place` counts the lines. `entry`, under which the public ledger keeps the bets, is told to the player, operators
+    and auditors only.
+    """
+
+    place: int
+    rank: int
+    name: str
+    is_me: bool
+    entry: UUID | None
+    credits: int
+    at_stake: int
+    open_bets: int
+    won: int
+    lost: int
+    returned: int
+
+
+class LeaderboardShown(BaseModel):
+    """A pool's standings, best first."""
+
+    pool: PoolShown
+    data: list[Line]
+
+
+class Member(BaseModel):
+    """Somebody in a pool, by the name that others see."""
+
+    name: str
+    is_me: bool
+
+
+class Members(BaseModel):
+    """Who is in a pool, in order of name."""
+
+    pool: PoolShown
+    data: list[Member]
+
+
+def visible_pool(week: WeekNamed, pool: str, principal: SignedIn, services: ServicesDep) -> Pool:
+    """Return the pool that a path names by id or name, for those who may see it: the week's players, and staff.
+
+    Raises Refusal `unknown_pool`, for others too.
+    """
+    is_in_week = services.ledger.entries.entry_of(player_id=principal.id, week=week) is not None
+    if is_in_week or principal.role in _SEE_ALL:
+        for each in services.views.pools.pools_of_week(week):
+            if pool in (each.name, str(each.pool_id)):
+                return each
+    raise Refusal("unknown_pool", f"Week {week} has no pool {pool} that you can see.")
+
+
+VisiblePool = Annotated[Pool, Depends(visible_pool)]
+
+
+@router.get("", dependencies=[CAUGHT_UP])
+def list_pools(week: WeekNamed, principal: SignedIn, services: ServicesDep) -> PoolList:
+    """Return a week's pools, none before its draw."""
+    return PoolList(data=[PoolShown.of(pool) for pool in services.views.pools.pools_of_week(week)])
+
+
+@router.get("/{pool}/leaderboard", dependencies=[CAUGHT_UP])
+def get_leaderboard(pool: VisiblePool, principal: SignedIn, services: ServicesDep) -> LeaderboardShown:
+    """Return a pool's standings; `pool` is its id or its name, such as W2026-47-A."""
+    standings = services.views.leaderboard.leaderboard(pool.pool_id)
+    names = services.players.names_of(standing.entry for standing in standings)
+    lines = []
+    for place, standing in enumerate(standings, start=1):
+        name, is_me = _shown_as(names, standing.entry, principal)
+        entry = standing.entry if is_me or principal.role in _SEE_ALL else None
+        lines.append(Line.of(standing, place=place, name=name, is_me=is_me, entry=entry))
+    return LeaderboardShown(pool=PoolShown.of(pool), data=lines)
+
+
+@router.get("/{pool}/members", dependencies=[CAUGHT_UP])
+def list_members(pool: VisiblePool, principal: SignedIn, services: ServicesDep) -> Members:
+    """Return who is in a pool."""
+    entries = [account.entry for account in services.views.accounts.members(pool.pool_id)]
+    names = services.players.names_of(entries)
+    shown = sorted(_shown_as(names, entry, principal) for entry in entries)
+    return Members(pool=PoolShown.of(pool), data=[Member(name=name, is_me=is_me) for name, is_me in shown])
+
+
+def _shown_as(names: Mapping[UUID, Named], entry: UUID, principal: Principal) -> tuple[str, bool]:
+    """Return the name of the player behind an entry, and whether it is the one who asks."""
+    named = names.get(entry)
+    return (named.name, named.player_id == principal.id) if named is not None else (FORMER_PLAYER, False)

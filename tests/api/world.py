@@ -1,0 +1,250 @@
+"""A service for the tests: the ledger on a real database, served over HTTP, with a clock that tests set."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.passwords import Passwords
+from api.players import Players
+from api.services import Services, Views
+from api.tokens import SigningKey, Tokens
+from fairpool.schema import all_migrations
+from ledger import drawing, listing, settling
+from ledger.datastore import Datastore
+from ledger.ids import game_id, market_id, odds_id
+from ledger.ledger import Ledger
+from ledger.rules import Rules
+from ledger.seeds import SeedChain
+from ledger.settlement import Word
+from ledger.weeks import starts_at
+from projections.catalogue import projections
+from projections.runner import Runner
+
+WEEK = "2026-W47"
+MONDAY = starts_at(WEEK)
+KICK_OFF = MONDAY + timedelta(days=3)
+SIGNING_KEY = SigningKey.of(bytes(range(32)))
+
+
+class Clock:
+    """A clock that stands still until it is set; also the test clock of a service that has one."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def set(self, to: datetime) -> None:
+        self._now = to
+
+    async def advance(self, to: datetime) -> None:
+        self._now = to
+
+
+@dataclass(frozen=True)
+class Market:
+    """A quoted market, as a bet names it."""
+
+    game_id: UUID
+    market_id: UUID
+    odds_id: UUID
+
+    def bet(self, **changes: Any) -> dict[str, Any]:
+        body = {"market_id": str(self.market_id), "odds_id": str(self.odds_id), "outcome": "home", "stake": 50}
+        return body | changes
+
+
+class User:
+    """Somebody with a token."""
+
+    def __init__(self, client: httpx.Client, answer: dict[str, Any]) -> None:
+        self._client = client
+        self.id = UUID(answer["player_id"])
+        self.token = answer["token"]
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
+        return self._client.request(method, path, headers=headers, **more)
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("POST", path, **more)
+
+    def bet(self, body: dict[str, Any], *, key: str = "one") -> httpx.Response:
+        return self.post("/api/bets", json=body, headers={"Idempotency-Key": key})
+
+
+@dataclass
+class World:
+    """The service and short ways to bring it about; `project` brings the read models up to date."""
+
+    services: Services
+    clock: Clock
+    client: httpx.Client
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.services.ledger
+
+    def project(self) -> None:
+        while self.services.runner.step():
+            pass
+
+    def signup(self, name: str = "Ann") -> User:
+        body = {"email": f"{name}{next(self._numbers)}@example.org", "password": "correct horse", "name": name}
+        answer = self.client.post("/api/auth/signup", json=body)
+        assert answer.status_code == 201, answer.text
+        return User(self.client, answer.json())
+
+    def operator(self) -> User:
+        email = f"operator{next(self._numbers)}@example.org"
+        password_hash = self.services.passwords.hash("correct horse")
+        self.services.players.create(email=email, name="Op", password_hash=password_hash, role="operator")
+        answer = self.client.post("/api/auth/login", json={"email": email, "password": "correct horse"})
+        return User(self.client, answer.json())
+
+    def open_week(self, week: str = WEEK, **rules: Any) -> None:
+        drawing.open_week(self.ledger, week=week, rules=Rules(**rules), actor="clock", request="open")
+
+    def enrolled(self, *names: str, week: str = WEEK) -> list[User]:
+        users = [self.signup(name) for name in names]
+        for user in users:
+            assert user.post(f"/api/weeks/{week}/entry").status_code == 201
+        return users
+
+    def draw(self, week: str = WEEK) -> None:
+        self.clock.set(max(self.clock.now(), starts_at(week)))
+        drawing.draw(self.ledger, week=week, actor="clock", request="draw")
+
+    def playing(self, *names: str, **rules: Any) -> list[User]:
+        """Open the week, enrol players and draw."""
+        self.open_week(**rules)
+        users = self.enrolled(*names)
+        self.draw()
+        return users
+
+    def game(self, name: str = "BAL-CIN", *, week: str = WEEK, at: datetime = KICK_OFF) -> UUID:
+        game = game_id(week, "nfl", name)
+        listing.schedule(
+            self.ledger,
+            week=week,
+            game_id=game,
+            external_id=name,
+            league="NFL",
+            home="BAL",
+            away="CIN",
+            starts_at=at,
+            source="nfl",
+            actor="feed:nfl",
+            request=f"game {name}",
+        ).result()
+        return game
+
+    def quote(
+        self,
+        game: UUID,
+        market: str = "spread",
+        *,
+        week: str = WEEK,
+        line: str | None = "-6.5",
+        prices: dict[str, int] | None = None,
+        minutes: int = 0,
+    ) -> Market:
+        at = MONDAY - timedelta(days=1) + timedelta(minutes=minutes)
+        listing.quote(
+            self.ledger,
+            week=week,
+            game_id=game,
+            market=market,
+            line=line,
+            prices=prices or {"home": -110, "away": -110},
+            source="nfl",
+            at=at,
+            actor="feed:nfl",
+            request=f"quote {market} {minutes}",
+        ).result()
+        key = market_id(game, market)
+        return Market(game, key, odds_id(key, "nfl", at))
+
+    def market(self) -> Market:
+        """List a game with a spread on it."""
+        return self.quote(self.game())
+
+    def settle(self, game: UUID, *, home: int, away: int, bets: list[dict[str, Any]]) -> None:
+        """Record a result and settle the bets, given as they were answered, under it."""
+        word = Word(game_id=game, source="nfl", status="final", revision=1, home_score=home, away_score=away)
+        settling.record_result(self.ledger, week=WEEK, word=word, actor="feed:nfl", request="result").result()
+        progress = settling.progress(self.ledger, week=WEEK, game_id=game).result()
+        entries = {bet.bet_id: bet for bet in map(self._bet, bets) if bet is not None}
+        settling.settle_chunk(
+            self.ledger,
+            week=WEEK,
+            game_id=game,
+            resolution=progress.resolution,
+            bets=sorted(entries.values(), key=lambda bet: bet.position),
+            from_=1,
+            to=progress.cut,
+            cut=progress.cut,
+        ).result()
+
+    def _bet(self, answer: dict[str, Any]) -> settling.PlacedBet:
+        self.project()
+        bet = self.services.views.bets.bet(UUID(answer["bet_id"]))
+        assert bet is not None
+        return settling.PlacedBet(bet.bet_id, bet.entry, bet.position)
+
+
+@contextmanager
+def serving(dsn: str, *, with_test_clock: bool = False, **changes: Any) -> Iterator[World]:
+    """Run a service on a database until the block ends; `changes` are fields of its Services."""
+    clock = Clock(MONDAY - timedelta(days=1))
+    datastore = Datastore(dsn)
+    deaths: list[BaseException] = []
+    ledger = Ledger(datastore, clock=clock.now, new_id=uuid4, seeds=SeedChain(bytes(32), 60), on_death=deaths.append)
+    services = Services(
+        ledger=ledger,
+        views=Views.of(datastore),
+        runner=Runner(datastore, projections()),
+        players=Players(datastore, new_id=uuid4, now=lambda: datetime.now(UTC)),
+        passwords=Passwords(memory_kib=8, passes=1),
+        tokens=Tokens(SIGNING_KEY),
+        clock=clock.now,
+        test_clock=clock if with_test_clock else None,
+        migrations=frozenset(migration.name for migration in all_migrations()),
+    )
+    services = replace(services, **changes)
+    with _http(create_app(services)) as url, httpx.Client(base_url=url, timeout=30) as client:
+        yield World(services, clock, client)
+    ledger.close()
+    assert not deaths
+
+
+@contextmanager
+def _http(app: FastAPI) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        config = uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

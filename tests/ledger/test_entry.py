@@ -1,0 +1,49 @@
+"""A registration is enrolled, withdrawn, and enrolled again, each once."""
+
+from __future__ import annotations
+
+from ledger.entry import NotEnrolled, Registration
+from ledger.events import EntryEnrolled, EntryWithdrawn
+from ledger.facts import Fact
+from tests.examples import ENTRY
+from tests.given import given
+
+ENROLLED = EntryEnrolled(entry=ENTRY, payment_id=None, rules_hash="r1", via="free")
+WITHDRAWN = EntryWithdrawn(reason="player")
+
+
+def enrolling(registration: Registration) -> Fact:
+    return registration.enrol(entry=ENTRY, via="free", rules_hash="r1")
+
+
+def withdrawing(registration: Registration) -> Fact:
+    return registration.withdraw(reason="player")
+
+
+def test_entry_is_enrolled_once() -> None:
+    """The second enrolment finds the first, whatever it says."""
+    given(Registration).when(enrolling).then(ENROLLED)
+    given(Registration, ENROLLED).when(enrolling).then()
+    again = given(Registration, ENROLLED).aggregate
+    assert again.enrol(entry=ENTRY, via="week_pass", rules_hash="r1", payment_id="p1") is again.enrolled
+
+
+def test_enrolment_records_how_it_was_paid() -> None:
+    """A week pass names its payment."""
+    paid = EntryEnrolled(entry=ENTRY, payment_id="p1", rules_hash="r1", via="week_pass")
+    given(Registration).when(lambda r: r.enrol(entry=ENTRY, via="week_pass", rules_hash="r1", payment_id="p1")).then(
+        paid
+    )
+
+
+def test_entry_withdraws_once_and_may_come_back() -> None:
+    """A withdrawal is answered with the first one until the entry is enrolled again."""
+    given(Registration, ENROLLED).when(withdrawing).then(WITHDRAWN)
+    given(Registration, ENROLLED, WITHDRAWN).when(withdrawing).then()
+    given(Registration, ENROLLED, WITHDRAWN).when(enrolling).then(ENROLLED)
+    given(Registration, ENROLLED, WITHDRAWN, ENROLLED).when(withdrawing).then(WITHDRAWN)
+
+
+def test_who_is_not_enrolled_cannot_withdraw() -> None:
+    """There is nothing to withdraw."""
+    given(Registration).when(withdrawing).raises(NotEnrolled)
