@@ -123,7 +123,6 @@ async def place_bet(body: PlaceBet, player: AsPlayer, request: Request, services
     )
     # A bet that stands where the desk had been before it was asked is an earlier request's.
     headers = {"Idempotent-Replayed": "true"} if placed.position <= known else None
-    services.runner.notify()
     return Response(_answer(placed), 201, headers, "application/json")
 
 

@@ -15,7 +15,6 @@ from ledger.ids import position_token
 from ledger.recorder import LogNotOpen
 
 _TOKEN: Final = r"^(office|\d{4}-W\d{2}(\.c\d+)?):(0|[1-9]\d{0,17})$"
-_WAIT_SECONDS: Final = 2.0
 _NAMED_WEEKS: Final = ("current", "next")
 
 After = Annotated[str | None, Query(pattern=_TOKEN, description="Answer no older than this position, `2026-W47:5123`.")]
@@ -85,7 +84,7 @@ def _wait(services: Services, log: str, position: int) -> bool:
             return True
     except LogNotOpen:
         return True
-    return services.runner.wait_for(log, position, timeout=_WAIT_SECONDS)
+    return services.runner.wait_for(log, position, timeout=services.reads_wait.total_seconds())
 
 
 WeekNamed = Annotated[str, Depends(week_named)]

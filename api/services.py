@@ -105,6 +105,7 @@ class Services:
     closing_soon: timedelta = timedelta(minutes=10)
     body_bytes_max: int = 64 * 1024
     hashing_threads: int = 2
+    reads_wait: timedelta = timedelta(seconds=2)
 
     @cached_property
     def entries(self) -> EntryFinder:

@@ -17,7 +17,7 @@ from fairpool import audit
 from fairpool.clocks import HandClock
 from fairpool.core import Core, core, feed_consumer
 from fairpool.crowd import Crowd, crowd, entry_ids, next_id
-from fairpool.http import serving
+from fairpool.web import serving
 from fairpool.play import Play
 from fairpool.servers import servers
 from fairpool.settings import Settings

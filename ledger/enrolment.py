@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
+from ledger.aggregate import LedgerError
 from ledger.book import Decision
 from ledger.desk import RowThere
 from ledger.draw import pool_name
@@ -15,6 +17,10 @@ from ledger.ledger import Ledger
 from ledger.recorder import Row
 
 
+class _ComesLate(LedgerError):
+    """The week has begun and takes late entries: to be decided while the head is held."""
+
+
 def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str, payment_id: str | None = None) -> Fact:
     """Enrol a player and return the EntryEnrolled; a second time, the first one.
 
@@ -24,11 +30,13 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
     known = ledger.entries.entry_of(player_id=player_id, week=week)
     entry = known or ledger.new_id()
 
-    def decide(on: Decision) -> Fact:
+    def decide(on: Decision, *, alone: bool) -> Fact:
         registration = on.registration(entry)
         if registration.enrolled is not None:
             return registration.enrolled
-        late = on.week().rules.late_entry if on.week().grouped is not None else False
+        late = on.week().grouped is not None and on.week().rules.late_entry
+        if late and not alone:
+            raise _ComesLate
         if not late:
             on.week().admit(on.now)
         if known is None:
@@ -38,9 +46,12 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
             _open_late(on, ledger, entry)
         return enrolled
 
+    desk = ledger.desk(week)
     try:
-        alone = ledger.desk(week).ask(_is_late, actor="player", request=request).result()
-        return ledger.desk(week).ask(decide, actor="player", request=request, alone=alone).result()
+        return desk.ask(partial(decide, alone=False), actor="player", request=request).result()
+    except _ComesLate:
+        # The sizes of all pools decide, so nobody may append meanwhile.
+        return desk.ask(partial(decide, alone=True), actor="player", request=request, alone=True).result()
     except RowThere:
         return enrol(ledger, player_id=player_id, week=week, via=via, request=request, payment_id=payment_id)
 
@@ -56,11 +67,6 @@ def withdraw(ledger: Ledger, *, player_id: UUID, week: str, request: str, reason
         return on.registration(entry).withdraw(reason=reason)
 
     return ledger.desk(week).ask(decide, actor="player", request=request).result()
-
-
-def _is_late(on: Decision) -> bool:
-    on.week().require_open()
-    return on.week().grouped is not None
 
 
 def _open_late(on: Decision, ledger: Ledger, entry: UUID) -> None:

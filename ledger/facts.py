@@ -109,6 +109,8 @@ def decode(record: Record, *, upcasts: Upcasts = UPCASTS) -> Event:
     event_type = event_types().get(record.topic)
     if event_type is None:
         raise UnknownTopic(f"{record.token}: topic {record.topic!r} is not known to this release")
+    if record.schema > event_type.SCHEMA:
+        raise UnknownTopic(f"{record.token}: {record.topic} schema {record.schema} is newer than this release")
     try:
         if record.schema == event_type.SCHEMA:
             return _decoder(event_type).decode(record.state)

@@ -172,7 +172,7 @@ class Settlement(Aggregate):
 
     def require_next(self, *, resolution: int, from_: int) -> None:
         """Refuse a chunk that is not the next of the current resolution."""
-        if resolution != self.resolution or from_ != self.settled_to + 1 or self.is_resolved:
+        if not 0 < resolution == self.resolution or from_ != self.settled_to + 1 or self.is_resolved:
             raise StaleChunk(f"settlement {self.id}: resolution {resolution} from {from_} is not what comes next")
 
     def settle_chunk(self, *, resolution: int, from_: int, to: int, bets: int, paid: int) -> Fact:
@@ -182,7 +182,7 @@ class Settlement(Aggregate):
 
     def complete(self, *, resolution: int, staked: int) -> Fact:
         """Note that every bet up to the cut is settled."""
-        if resolution != self.resolution or self.settled_to < self.cut:
+        if not 0 < resolution == self.resolution or self.settled_to < self.cut:
             raise StaleChunk(f"settlement {self.id}: resolution {resolution} is settled to {self.settled_to}")
         if self.is_resolved and self.completed is not None:
             return self.completed

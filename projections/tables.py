@@ -12,16 +12,16 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from psycopg.types.json import JsonbDumper
 
 from ledger.datastore import cursor_on
+from ledger.facts import canonical
 from projections.rows import Changes, Keys, R, Row, Rows, columns, values_of
 
 SCAN_PAGE: Final = 2_000
 
 _LOAD: Final = SQL("SELECT {columns} FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
-_STAGE: Final = SQL("CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table}) ON COMMIT DELETE ROWS")
-_COPY_TO_STAGE: Final = SQL("COPY {staged} ({columns}) FROM STDIN")
-_MERGE_STAGE: Final = SQL(
-    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} ON CONFLICT ({key}, log) DO UPDATE SET {changes}"
+_ADD: Final = SQL(
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)"
 )
+_CHANGE: Final = SQL("{add} ON CONFLICT ({key}, log) DO UPDATE SET {assignments}")
 _REMOVE: Final = SQL("DELETE FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
 _CLEAR: Final = SQL("DELETE FROM {table} WHERE log = %(log)s")
 _COPY: Final = SQL("COPY {table} ({columns}) FROM STDIN")
@@ -40,23 +40,26 @@ def load(connection: Connection[Any], log: str, keys: Keys) -> Rows:
 
 
 def save(connection: Connection[Any], log: str, changes: Iterable[Changes]) -> None:
-    """Write what a fold changed, in the caller's transaction."""
+    """Write what a fold changed, by at most three statements per table, in the caller's transaction."""
     cursor = cursor_on(connection)
     for row_type, added, changed, removed in changes:
         if added:
-            _copy(connection, _query(_COPY, row_type), row_type, added)
+            cursor.execute(_query(_ADD, row_type), {"rows": canonical(added).decode()})
         if changed:
-            cursor.execute(_query(_STAGE, row_type))
-            _copy(connection, _query(_COPY_TO_STAGE, row_type), row_type, changed)
-            cursor.execute(_query(_MERGE_STAGE, row_type))
+            cursor.execute(_query(_CHANGE, row_type), {"rows": canonical(changed).decode()})
         if removed:
             cursor.execute(_query(_REMOVE, row_type), {"log": log, "keys": removed})
 
 
 def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: Iterable[Row]) -> None:
     """Put `rows` in the place of all rows of a log, in the caller's transaction."""
-    cursor_on(connection).execute(_query(_CLEAR, row_type), {"log": log})
-    _copy(connection, _query(_COPY, row_type), row_type, rows)
+    cursor = cursor_on(connection)
+    cursor.adapters.register_dumper(dict, JsonbDumper)
+    cursor.execute(_query(_CLEAR, row_type), {"log": log})
+    values = values_of(row_type)
+    with cursor.copy(_query(_COPY, row_type)) as copy:
+        for row in rows:
+            copy.write_row(values(row))
 
 
 def scan(connection: Connection[Any], log: str, row_type: type[R]) -> Iterator[R]:
@@ -66,26 +69,16 @@ def scan(connection: Connection[Any], log: str, row_type: type[R]) -> Iterator[R
         yield from cursor.execute(_query(_SCAN, row_type), {"log": log}, binary=True)
 
 
-def _copy(connection: Connection[Any], query: Composed, row_type: type[Row], rows: Iterable[Row]) -> None:
-    cursor = cursor_on(connection)
-    cursor.adapters.register_dumper(dict, JsonbDumper)
-    values = values_of(row_type)
-    with cursor.copy(query) as copy:
-        for row in rows:
-            copy.write_row(values(row))
-
-
 def _query(template: SQL, row_type: type[Row]) -> Composed:
     return template.format(**_names(row_type.TABLE, row_type.KEY, columns(row_type)))
 
 
 @cache
 def _names(table: str, key: str, columns: tuple[str, ...]) -> dict[str, Composable]:
-    names = [Identifier(column) for column in columns]
-    return {
+    names: dict[str, Composable] = {
         "table": Identifier(table),
-        "staged": Identifier(f"staged_{table}"),
         "key": Identifier(key),
-        "columns": SQL(", ").join(names),
-        "changes": SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(name) for name in names),
+        "columns": SQL(", ").join(map(Identifier, columns)),
+        "assignments": SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(Identifier(each)) for each in columns),
     }
+    return names | {"add": _ADD.format(**names)}

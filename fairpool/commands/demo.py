@@ -20,6 +20,15 @@ from fairpool.settings import Settings
 
 BETS_A_PLAYER = 8
 _ROWS_SHOWN = 10
+# Its own servers on a free port, one week only; and simulated players have no passwords worth the work of hashing.
+_DEMO_SETTINGS = {
+    "database_url": None,
+    "nats_url": None,
+    "api_port": 0,
+    "opens_weeks": False,
+    "argon2_memory_kib": 1024,
+    "argon2_passes": 1,
+}
 
 
 def demo(
@@ -61,7 +70,7 @@ def _show(outcome: playing.Outcome) -> None:
 @contextmanager
 def _data(context: typer.Context) -> Iterator[Settings]:
     """Give settings with a data directory that is gone afterwards, unless one was named."""
-    settings: Settings = context.obj.model_copy(update={"database_url": None, "nats_url": None, "api_port": 0})
+    settings: Settings = context.obj.model_copy(update=_DEMO_SETTINGS)
     if context.meta[DATA_IS_CHOSEN]:
         yield settings
         say(f"the ledger of this week stays in {settings.data}")

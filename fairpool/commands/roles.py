@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from fairpool.core import Core, Died, core, feed_consumer
-from fairpool.http import serving
+from fairpool.web import serving
 from fairpool.servers import Addresses, database, stream
 
 Role = Callable[[Core, Addresses], Awaitable[None]]

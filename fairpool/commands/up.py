@@ -13,7 +13,7 @@ from fairpool.commands.roles import stopped
 from fairpool.core import Core, core, feed_consumer
 from fairpool.crowd import crowd
 from fairpool.demo import Plan, plan
-from fairpool.http import serving
+from fairpool.web import serving
 from fairpool.play import Play
 from fairpool.sample import nfl_week
 from fairpool.servers import Addresses, servers

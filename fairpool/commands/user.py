@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fairpool.core import core
-from fairpool.http import passwords, players
+from fairpool.web import passwords, players
 from fairpool.servers import database
 
 

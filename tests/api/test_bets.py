@@ -193,7 +193,9 @@ def test_an_idempotency_key_is_visible_ascii(world: World, key: str) -> None:
     """Keys go into the ledger: they are short and printable."""
     (ann,) = world.playing("Ann")
     headers = {"Idempotency-Key": key.encode("latin-1").decode("latin-1")}
-    refused = ann.post("/api/bets", json=world.market().bet(), headers={k: v.encode("latin-1") for k, v in headers.items()})
+    refused = ann.post(
+        "/api/bets", json=world.market().bet(), headers={k: v.encode("latin-1") for k, v in headers.items()}
+    )
     assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_invalid")
 
 

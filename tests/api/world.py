@@ -227,6 +227,7 @@ def serving(dsn: str, *, with_test_clock: bool = False, **changes: Any) -> Itera
         tokens=Tokens(SIGNING_KEY),
         clock=clock.now,
         test_clock=clock if with_test_clock else None,
+        reads_wait=timedelta(0),
         migrations=frozenset(migration.name for migration in all_migrations()),
     )
     services = replace(services, **changes)

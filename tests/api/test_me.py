@@ -1,0 +1,76 @@
+"""What a player sees of their own week."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.api.world import MONDAY, WEEK, World
+
+
+def test_before_any_week_there_is_a_user_and_a_countdown(world: World) -> None:
+    """A new account knows when the next cycle begins, and that it is not in it."""
+    ann = world.signup("Ann")
+    me = ann.get("/api/me").json()
+    assert me.pop("user")["name"] == "Ann"
+    assert me == {
+        "week": None,
+        "entry": None,
+        "pool": None,
+        "credits": None,
+        "next_week": WEEK,
+        "next_cycle_at": "2026-11-16T05:00:00.000000Z",
+        "next_cycle_in_seconds": 86_400,
+        "registered_for_next": False,
+    }
+
+
+def test_enrolling_registers_for_the_next_week(world: World) -> None:
+    """It is the next week's entry, not this one's."""
+    world.open_week()
+    (ann,) = world.enrolled("Ann")
+    world.project()
+    me = ann.get("/api/me").json()
+    assert (me["registered_for_next"], me["week"], me["entry"]) == (True, None, None)
+
+
+def test_after_a_bet_credits_pool_and_entry_are_there(world: World) -> None:
+    """Read after the bet's position, the balance shows it."""
+    ann, _ = world.playing("Ann", "Bob")
+    placed = ann.bet(world.market().bet(stake=50)).json()
+    world.project()
+    world.clock.set(MONDAY + timedelta(days=6, seconds=1))
+    me = ann.get("/api/me", params={"after": placed["position"]}).json()
+    assert me["week"]["state"] == "grouped"
+    assert me["credits"] == {"available": 950, "at_stake": 50, "potential": 95, "open_bets": 1}
+    assert (me["pool"]["name"], me["pool"]["size"]) == ("W2026-47-A", 2)
+    assert me["entry"] is not None
+    assert me["next_cycle_in_seconds"] == 86_399
+
+
+def test_the_pool_shows_where_one_stands(world: World) -> None:
+    """Who has staked stands behind who has not."""
+    ann, bob = world.playing("Ann", "Bob")
+    ann.bet(world.market().bet(stake=50))
+    world.project()
+    mine = ann.get("/api/me/pool").json()
+    assert (mine["week"], mine["pool"]["name"]) == (WEEK, "W2026-47-A")
+    assert (mine["standing"]["rank"], mine["standing"]["credits"]) == (2, 950)
+    assert bob.get("/api/me/pool").json()["standing"]["rank"] == 1
+
+
+def test_without_a_draw_there_is_no_pool(world: World) -> None:
+    """A pool is born by the draw."""
+    world.open_week()
+    (ann,) = world.enrolled("Ann")
+    world.project()
+    answer = ann.get("/api/me/pool")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_pool")
+
+
+def test_an_erased_player_has_no_me(world: World) -> None:
+    """A token outlives its player by minutes, and finds nobody."""
+    ann = world.signup()
+    with world.ledger.datastore.connection() as connection:
+        connection.execute("DELETE FROM players WHERE id = %s", (ann.id,))
+    answer = ann.get("/api/me")
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
