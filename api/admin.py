@@ -57,8 +57,8 @@ class Done(BaseModel):
 
 @router.post("/open")
 def open_week(
-    week: WeekNamed,
     operator: AsOperator,
+    week: WeekNamed,
     request: Request,
     services: ServicesDep,
     body: Annotated[OpenWeek | None, Body()] = None,
@@ -71,34 +71,34 @@ def open_week(
 
 
 @router.post("/draw")
-def draw_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+def draw_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
     """Draw the pools and open betting, from the week's start on; after a crash it goes on where it stopped."""
     return _done(drawing.draw(services.ledger, week=week, actor=_actor(operator), request=request_key(request)))
 
 
 @router.post("/group")
-def group_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+def group_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
     """Draw the pools: another name for `draw`."""
-    return draw_week(week, operator, request, services)
+    return draw_week(operator, week, request, services)
 
 
 @router.post("/close")
-def close_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+def close_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
     """Stop stakes, from the week's end on."""
     closed = closing.close_week(services.ledger, week=week, actor=_actor(operator), request=request_key(request))
     return _done(closed.result())
 
 
 @router.post("/settle")
-def settle_week(week: WeekOpened, operator: AsOperator, request: Request, services: ServicesDep) -> Done:
+def settle_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
     """Declare everything resolved. Refused with `week_not_resolved` while something waits."""
     return _done(closing.settle_week(services.ledger, week=week, actor=_actor(operator), request=request_key(request)))
 
 
 @router.post("/finalise")
 def finalise_week(
-    week: WeekOpened,
     operator: AsOperator,
+    week: WeekOpened,
     request: Request,
     services: ServicesDep,
     body: Annotated[FinaliseWeek | None, Body()] = None,

@@ -79,7 +79,7 @@ class Members(BaseModel):
     data: list[Member]
 
 
-def visible_pool(week: WeekNamed, pool: str, principal: SignedIn, services: ServicesDep) -> Pool:
+def visible_pool(principal: SignedIn, week: WeekNamed, pool: str, services: ServicesDep) -> Pool:
     """Return the pool that a path names by id or name, for those who may see it: the week's players, and staff.
 
     Raises Refusal `unknown_pool`, for others too.
@@ -96,13 +96,13 @@ VisiblePool = Annotated[Pool, Depends(visible_pool)]
 
 
 @router.get("", dependencies=[CAUGHT_UP])
-def list_pools(week: WeekNamed, principal: SignedIn, services: ServicesDep) -> PoolList:
+def list_pools(principal: SignedIn, week: WeekNamed, services: ServicesDep) -> PoolList:
     """Return a week's pools, none before its draw."""
     return PoolList(data=[PoolShown.of(pool) for pool in services.views.pools.pools_of_week(week)])
 
 
 @router.get("/{pool}/leaderboard", dependencies=[CAUGHT_UP])
-def get_leaderboard(pool: VisiblePool, principal: SignedIn, services: ServicesDep) -> LeaderboardShown:
+def get_leaderboard(principal: SignedIn, pool: VisiblePool, services: ServicesDep) -> LeaderboardShown:
     """Return a pool's standings; `pool` is its id or its name, such as W2026-47-A."""
     standings = services.views.leaderboard.leaderboard(pool.pool_id)
     names = services.players.names_of(standing.entry for standing in standings)
@@ -115,7 +115,7 @@ def get_leaderboard(pool: VisiblePool, principal: SignedIn, services: ServicesDe
 
 
 @router.get("/{pool}/members", dependencies=[CAUGHT_UP])
-def list_members(pool: VisiblePool, principal: SignedIn, services: ServicesDep) -> Members:
+def list_members(principal: SignedIn, pool: VisiblePool, services: ServicesDep) -> Members:
     """Return who is in a pool."""
     entries = [account.entry for account in services.views.accounts.members(pool.pool_id)]
     names = services.players.names_of(entries)

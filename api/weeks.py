@@ -98,7 +98,7 @@ def get_rules(week: WeekNamed, services: ServicesDep) -> RulesShown:
 
 
 @router.post("/{week}/entry", status_code=201)
-def enrol(week: WeekOpened, player: AsPlayer, request: Request, services: ServicesDep) -> Enrolment:
+def enrol(player: AsPlayer, week: WeekOpened, request: Request, services: ServicesDep) -> Enrolment:
     """Take part in a week; again, the first answer. Refused with `registration_closed` from its start on."""
     enrolled = enrolment.enrol(
         services.ledger, player_id=player.id, week=week, via="free", request=request_key(request)
@@ -115,7 +115,7 @@ def enrol(week: WeekOpened, player: AsPlayer, request: Request, services: Servic
 
 
 @router.delete("/{week}/entry")
-def withdraw(week: WeekOpened, player: AsPlayer, request: Request, services: ServicesDep) -> Withdrawal:
+def withdraw(player: AsPlayer, week: WeekOpened, request: Request, services: ServicesDep) -> Withdrawal:
     """Withdraw before the week starts; again, the first answer. Refused with `not_enrolled`, `registration_closed`."""
     entry = services.ledger.entries.entry_of(player_id=player.id, week=week)
     if entry is None:

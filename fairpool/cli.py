@@ -25,6 +25,7 @@ from fairpool.commands import (
     user,
     week,
 )
+from fairpool.core import Died
 from fairpool.embedded import EmbeddedServerError
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
@@ -37,6 +38,7 @@ from projections.catalogue import UnknownProjection
 
 # What a user can mend is told in one line; anything else is a fault of ours and keeps its traceback.
 _MENDABLE = (
+    Died,
     EmbeddedServerError,
     FeedFileError,
     FileNotFoundError,

@@ -131,6 +131,7 @@ async def feed_consumer(built: Core, nats_url: str) -> AsyncIterator[tuple[Publi
             context,
             handle=lambda body, subject: built.ingest.take(body, subject=subject),
             bury=lambda body, subject, reason: built.ingest.bury(body, subject=subject, reason=reason),
+            between=built.ingest.take_waiting,
         )
         task = asyncio.create_task(consumer.run(), name="feed")
         task.add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))

@@ -13,14 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from fairpool import audit
+from fairpool import audit, loop
 from fairpool.clocks import HandClock
 from fairpool.core import Core, core, feed_consumer
 from fairpool.crowd import Crowd, crowd, entry_ids, next_id
-from fairpool.web import serving
 from fairpool.play import Play
 from fairpool.servers import servers
 from fairpool.settings import Settings
+from fairpool.web import serving
 from feeds.feedfile import FeedLine, read_lines
 from feeds.ingest import Taken
 from feeds.messages import GameMessage
@@ -117,7 +117,7 @@ def play(settings: Settings, chosen: Plan, *, tell: Tell) -> Outcome:
         if chosen.week in built.ledger.weeks():
             raise WeekPlayedAlready(f"{settings.data} holds week {chosen.week} already: choose another --data")
         built.start("projections", built.projections.run)
-        return asyncio.run(_play(built, addresses.nats_url, chosen, clock, watch, tell))
+        return loop.run(_play(built, addresses.nats_url, chosen, clock, watch, tell))
 
 
 async def _play(built: Core, nats_url: str, chosen: Plan, clock: HandClock, watch: _Stopwatch, tell: Tell) -> Outcome:

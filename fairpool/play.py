@@ -57,6 +57,11 @@ class Play:
                 await self._step(max(instant, self._clock()))
             await self._step(to)
 
+    async def react(self) -> None:
+        """Let what came from outside take effect, at the time that it is."""
+        async with self._moving:
+            await self._step(self._clock())
+
     def _next_instant(self) -> datetime | None:
         due = self._core.deadlines.next_at()
         instants = [line.at for line in list(self._lines)[:1]] + ([due] if due is not None else [])

@@ -9,8 +9,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import uvicorn
-from api.app import create_app
 
+from api.app import create_app
 from api.passwords import Passwords
 from api.players import Players
 from api.services import Services, TestClock, Views

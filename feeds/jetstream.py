@@ -117,6 +117,7 @@ class Consumer:
     async def run(self) -> None:
         """Consume until cancelled, also over a restart of the server; raises NotFoundError if the consumer is gone."""
         subscription = await self._context.pull_subscribe_bind(CONSUMER, self._stream)
+        self.taken_to = await self._acknowledged_to()
         while True:
             try:
                 for message in await self._fetched(subscription):
@@ -128,6 +129,11 @@ class Consumer:
                 _log.warning("the feed waits: %s", error or type(error).__name__)
                 await asyncio.sleep(self._pause_seconds)
                 await self._look_for_consumer()
+
+    async def _acknowledged_to(self) -> int:
+        """Return how far an earlier run came: what it acknowledged does not come again."""
+        info = await self._context.consumer_info(self._stream, CONSUMER)
+        return 0 if info.ack_floor is None else info.ack_floor.stream_seq
 
     async def _look_for_consumer(self) -> None:
         try:

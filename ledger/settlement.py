@@ -98,8 +98,9 @@ class Settlement(Aggregate):
         """Settle again under the same result, because the game's real start became known afterwards."""
         if self.resolution == 0:
             return None
-        latest = self.words[_slot(self._settling)]
-        return self._trigger(latest, applied=True, resolution=self.resolution + 1)
+        # The latest word that says it, so that what its source said since is not forgotten.
+        said = next(word for word in self.words.values() if word.content == self.content)
+        return self._trigger(said, applied=True, resolution=self.resolution + 1)
 
     def _trigger(self, word: Word, *, applied: bool, resolution: int | None) -> Fact:
         return self.trigger(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fairpool import loop
 from fairpool.commands import roles
 from fairpool.commands.output import say
 from fairpool.servers import stream
@@ -49,7 +49,7 @@ def publish(context: typer.Context, file: Annotated[Path, typer.Argument(help="J
             return sum([await publisher.publish(line) for line in lines])
 
     with stream(context.obj) as addresses:
-        new = asyncio.run(run(addresses.nats_url))
+        new = loop.run(run(addresses.nats_url))
     say(f"{new} messages published, {len(lines) - new} known already")
 
 

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import typer
 
+from fairpool import loop
 from fairpool.core import Core, Died, core, feed_consumer
-from fairpool.web import serving
 from fairpool.servers import Addresses, database, stream
+from fairpool.web import serving
 
 Role = Callable[[Core, Addresses], Awaitable[None]]
 
@@ -80,7 +81,7 @@ async def stopped(built: Core) -> None:
 
 def _run(context: typer.Context, role: Role) -> None:
     with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        asyncio.run(_as_coroutine(role, built, addresses))
+        loop.run(_as_coroutine(role, built, addresses))
 
 
 async def _as_coroutine(role: Role, built: Core, addresses: Addresses) -> None:

@@ -8,16 +8,17 @@ from typing import Annotated, Final
 
 import typer
 
+from fairpool import loop
 from fairpool.clocks import HandClock
 from fairpool.commands.roles import stopped
 from fairpool.core import Core, core, feed_consumer
 from fairpool.crowd import crowd
 from fairpool.demo import Plan, plan
-from fairpool.web import serving
 from fairpool.play import Play
 from fairpool.sample import nfl_week
 from fairpool.servers import Addresses, servers
 from fairpool.settings import Settings
+from fairpool.web import serving
 from ledger import drawing
 from ledger.rules import Rules
 from ledger.weeks import ends_at, starts_at
@@ -55,7 +56,7 @@ def _up(settings: Settings, addresses: Addresses) -> None:
         built.start("projections", built.projections.run)
         built.start("settler", built.settler.run)
         built.start("clock", built.deadlines.run)
-        asyncio.run(run(built))
+        loop.run(run(built))
 
 
 def _up_with_sample(settings: Settings, addresses: Addresses) -> None:
@@ -64,7 +65,7 @@ def _up_with_sample(settings: Settings, addresses: Addresses) -> None:
     settings = settings.model_copy(update={"opens_weeks": False})
     with core(settings, addresses.dsn, clock=clock) as built:
         built.start("projections", built.projections.run)
-        asyncio.run(_run_sample(built, addresses.nats_url, chosen, clock))
+        loop.run(_run_sample(built, addresses.nats_url, chosen, clock))
 
 
 async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock) -> None:
@@ -102,7 +103,7 @@ async def _live(built: Core, stage: Play) -> None:
     try:
         while True:
             await asyncio.sleep(0.5)
-            await stage.advance(stage.now())
+            await stage.react()
     except Exception as error:
         built.die(error)
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from fairpool.core import core
-from fairpool.web import passwords, players
 from fairpool.servers import database
+from fairpool.web import passwords, players
 
 
 class Role(StrEnum):

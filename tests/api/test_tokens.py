@@ -74,7 +74,7 @@ def test_a_token_by_another_key_is_refused() -> None:
         Tokens(KEY).verify(signed(forger))
 
 
-@pytest.mark.parametrize("headers", [{"kid": "unknown"}, {"kid": None}, {"typ": "JWT"}, {"typ": None}], ids=str)
+@pytest.mark.parametrize("headers", [{"kid": "unknown"}, {"typ": "JWT"}, {"typ": None}], ids=str)
 def test_a_token_with_another_key_id_or_type_is_refused(headers: dict[str, Any]) -> None:
     """A refresh or identity token is no access token, whoever signed it."""
     with pytest.raises(InvalidToken):

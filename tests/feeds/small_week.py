@@ -84,6 +84,7 @@ class SmallWeek:
         self.settler = self.new_settler(bets_a_chunk)
         self.deadlines = Deadlines(self.ledger, opens_weeks=opens_weeks)
         self.said: list[bytes] = []
+        self._listings = Listings(self.ledger)
         self._bets_placed = 0
 
     def new_ingest(self) -> Ingest:
@@ -121,6 +122,7 @@ class SmallWeek:
 
     def live_until(self, instant: datetime) -> list[datetime]:
         """Step the clock through every deadline up to an instant, and return which those were."""
+        self.react()
         stops = []
         while (due := self.deadlines.next_at()) is not None and due <= instant:
             self.clock.set(due)
@@ -219,9 +221,8 @@ class SmallWeek:
 
     def listing(self, name: str) -> Listing:
         """What a message about a game means now."""
-        listings = Listings(self.ledger)
-        listings.refresh()
-        meant = listings.meant(SOURCE, name)
+        self._listings.refresh()
+        meant = self._listings.meant(SOURCE, name)
         assert meant is not None
         return meant
 

@@ -279,8 +279,9 @@ def test_bets_are_settled_to_the_cut_chunk_by_chunk() -> None:
         ((*AT_4, chunk(1, 4), completed(4, bets=2, paid=100)), chunk(5, 6)),
         ((*AT_4, chunk(1, 2), recorded(21, 20, revision=2, resolution=2)), chunk(3, 4)),
         (HELD_BACK, chunk(1, 2)),
+        (HELD_BACK, chunk(1, 2, resolution=0)),
     ],
-    ids=["gap", "not yet", "repeated", "leap", "completed", "superseded", "no resolution"],
+    ids=["gap", "not yet", "repeated", "leap", "completed", "superseded", "no resolution", "resolution 0"],
 )
 def test_chunk_that_is_not_next_is_refused(history: tuple[Event, ...], event: ChunkSettled) -> None:
     """A settler that was overtaken, or repeats itself, settles nothing."""
@@ -289,7 +290,7 @@ def test_chunk_that_is_not_next_is_refused(history: tuple[Event, ...], event: Ch
 
 @pytest.mark.parametrize(
     ("history", "resolution"),
-    [(AT_4, 1), ((*AT_4, chunk(1, 2)), 1), ((*AT_4, chunk(1, 4)), 2), (HELD_BACK, 1)],
+    [(AT_4, 1), ((*AT_4, chunk(1, 2)), 1), ((*AT_4, chunk(1, 4)), 2), (HELD_BACK, 1), (HELD_BACK, 0)],
 )
 def test_settlement_is_complete_only_at_its_cut(history: tuple[Event, ...], resolution: int) -> None:
     """Not before every bet up to it is settled, and not under another resolution."""

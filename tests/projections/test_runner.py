@@ -221,7 +221,6 @@ def test_a_running_runner_follows_what_is_appended(datastore: Datastore, book: B
     runner = Runner(datastore, projections())
     with running(runner):
         append(datastore, book)
-        runner.notify()
         assert runner.wait_for(book.log, len(book.facts), timeout=60)
         account = Accounts(datastore).account(book.entry(0))
         assert account is not None
