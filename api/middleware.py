@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Final
 from uuid import uuid4
 
@@ -17,6 +18,9 @@ class RequestIds:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        # Random bytes for each request would hand the interpreter to another thread, a millisecond under load.
+        self._process = uuid4().hex[:16]
+        self._numbers = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -24,7 +28,7 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         given = _header(scope, b"x-request-id")
-        request_id = given if given is not None and _SANE_ID.fullmatch(given) else uuid4().hex.encode()
+        request_id = given if given is not None and _SANE_ID.fullmatch(given) else self._new_id()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
@@ -33,6 +37,9 @@ class RequestIds:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+
+    def _new_id(self) -> bytes:
+        return f"{self._process}{next(self._numbers):016x}".encode()
 
 
 class BodyLimit:

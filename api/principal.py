@@ -13,7 +13,8 @@ from api.errors import Refusal
 from api.tokens import InvalidToken, Principal
 
 _BEARER: Final = re.compile(r"[Bb]earer +([A-Za-z0-9._~+/-]+=*)")
-_KEY: Final = re.compile(r"[!-~]{1,200}")
+KEY_PATTERN: Final = r"^[!-~]{1,200}$"
+_KEY: Final = re.compile(KEY_PATTERN)
 INVALID_TOKEN: Final = 'Bearer error="invalid_token"'
 
 

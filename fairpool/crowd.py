@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 
 PASSWORD: Final = "a long enough password"
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 8
 
 
 class Refused(Exception):

@@ -34,6 +34,9 @@ class Datastore(PostgresDatastore):
         self.pool.kwargs |= {"tcp_user_timeout": 5_000, **parts}
         self.pool.kwargs |= {"options": f"{parts.get('options', '')} -c role={SERVICE_ROLE} -c timezone=UTC"}
 
+    def register_type_adapters(self) -> None:
+        """Ask for no types: the library's composite of an event is not in our schema, and each recorder would look."""
+
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
         """Lend a connection; unlike `get_connection`, errors keep psycopg's types."""

@@ -72,6 +72,7 @@ class _Decided:
     answer: Any = None
     refusal: Exception | None = None
     group: int = 0
+    row: int | None = None
 
     @property
     def facts(self) -> list[Fact]:
@@ -233,6 +234,7 @@ class Desk:
                 batch.before.append((one.group, one.decision.before))
             if one.decision.row is not None and one.refusal is None:
                 batch.rows.append((one.group, one.decision.row))
+                one.row = len(batch.rows)
         return batch
 
     def _conclude(self, batch: list[_Asked[Any]], decided: list[_Decided], appended: Appended) -> None:
@@ -244,7 +246,7 @@ class Desk:
             left_out = one.group in appended.left_out or (one.decision.on_whole_log and not one.facts and news_came)
             if left_out or one.refusal is not None:
                 dirty |= {fact.stream for fact in one.triggered}
-            if one.group in appended.rows_refused:
+            if one.row in appended.rows_refused:
                 _fail(one.asked, RowThere(f"{one.decision.row} is there already"))
             elif left_out:
                 one.asked.times += 1

@@ -64,9 +64,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The store's verdict: groups in `left_out` are stale or, in `rows_refused`, have a row that was there.
+    """The store's verdict: groups in `left_out` are stale, or have one of the rows that were there already.
 
-    `base` is the position before the batch: what lies between `known` and it is the news.
+    `rows_refused` numbers those rows as the batch has them, from 1 on. `base` is the position before the batch: what
+    lies between `known` and it is the news.
     """
 
     base: int

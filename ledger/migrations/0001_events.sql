@@ -78,7 +78,8 @@ GRANT EXECUTE ON FUNCTION open_log TO fairpool_service;
 -- Events come as parallel arrays. A group is a set of commands that stand or fall together; p_behind_* names the
 -- streams that each group was decided on, and p_before_* the instant before which a group must be recorded.
 -- p_known is the position up to which the caller has seen the log. p_rows are rows to write in the same transaction,
--- [{"group": 1, "table": "entries", "row": {…}}, …]: a group whose row is there already is left out, and told apart.
+-- [{"group": 1, "table": "entries", "row": {…}}, …]: a row that is there already is told by its number, 1, 2, …, and
+-- its group is left out.
 --
 -- Every statement here has a snapshot of its own, taken after the head is locked; in a single statement the snapshot
 -- would predate the wait for the lock, and what committed meanwhile would stay unseen.
@@ -91,6 +92,7 @@ CREATE FUNCTION append(
 ) LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
   v_row jsonb;
+  v_number int;
   v_count bigint;
 BEGIN
   IF cardinality(p_groups) > 0 THEN
@@ -120,15 +122,25 @@ BEGIN
     left_out := left_out || ARRAY(
       SELECT b.grp FROM unnest(p_before_groups, p_before) AS b(grp, before) WHERE b.before <= recorded_at);
   END IF;
-  FOR v_row IN SELECT jsonb_array_elements(p_rows) LOOP
-    CONTINUE WHEN (v_row ->> 'group')::int = ANY (left_out);
-    EXECUTE format('INSERT INTO %I SELECT * FROM jsonb_populate_record(NULL::%I, $1) ON CONFLICT DO NOTHING',
-                   v_row ->> 'table', v_row ->> 'table') USING v_row -> 'row';
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    IF v_count = 0 THEN
-      rows_refused := rows_refused || (v_row ->> 'group')::int;
-      left_out := left_out || (v_row ->> 'group')::int;
-    END IF;
+  -- A group's rows are written all or none: one that is there already undoes the pass, and the next does without.
+  WHILE p_rows <> '[]' LOOP
+    BEGIN
+      FOR v_row, v_number IN SELECT r.value, r.number FROM jsonb_array_elements(p_rows) WITH ORDINALITY AS r(value, number)
+      LOOP
+        CONTINUE WHEN (v_row ->> 'group')::int = ANY (left_out);
+        EXECUTE format('INSERT INTO %I SELECT * FROM jsonb_populate_record(NULL::%I, $1) ON CONFLICT DO NOTHING',
+                       v_row ->> 'table', v_row ->> 'table') USING v_row -> 'row';
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+        IF v_count = 0 THEN
+          rows_refused := rows_refused || v_number;
+          left_out := left_out || (v_row ->> 'group')::int;
+          RAISE EXCEPTION 'row % is there already', v_number USING ERRCODE = 'FP001';
+        END IF;
+      END LOOP;
+      EXIT;
+    EXCEPTION WHEN SQLSTATE 'FP001' THEN
+      NULL;
+    END;
   END LOOP;
   IF cardinality(p_groups) = 0 THEN
     RETURN;

@@ -152,6 +152,6 @@ class ProvisionalMachine(SettlementMachine):
 
 
 TestSettlement = SettlementMachine.TestCase
-TestSettlement.settings = settings(max_examples=800, stateful_step_count=30, deadline=None)
+TestSettlement.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestSettlementOnProvisional = ProvisionalMachine.TestCase
-TestSettlementOnProvisional.settings = settings(max_examples=800, stateful_step_count=30, deadline=None)
+TestSettlementOnProvisional.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

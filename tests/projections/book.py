@@ -246,7 +246,7 @@ def random_week(log: str, moves: Sequence[tuple[int, int, int]]) -> Book:
     games = [book.list_game("one"), book.list_game("two")]
     resolutions: Counter[UUID] = Counter()
     for what, which, much in moves:
-        _move(book, entries, games, resolutions, what % 12, which, much)
+        _move(book, entries, games, resolutions, what % 15, which, much)
     return book
 
 
@@ -282,3 +282,9 @@ def _move(
             late = book.entry(100 + len(book.facts))
             entries.append(late)
             book.open_account(late, ("A", "B", "C")[much % 3])
+        case 12:
+            book.buy_back(entry)
+        case 13:
+            book.add(game, events.GameRescheduled(starts_at=Instant.of(KICK_OFF + timedelta(minutes=much))))
+        case 14:
+            book.add(game, events.GameMovedOut(starts_at=Instant.of(KICK_OFF + timedelta(days=7))))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 import pytest
 
 from ledger.datastore import Datastore, cursor_on
@@ -13,10 +16,11 @@ from projections.catalogue import UnknownProjection, migrations, projections
 from projections.leaderboard import Leaderboard
 from projections.pools import Pools
 from projections.projection import Projection
-from projections.rows import columns
+from projections.rows import Row, Rows, columns
 from projections.settlements import Settlements
 from projections.view import View
 from projections.weeks import Weeks
+from tests.projections.book import fold, random_week
 
 VIEWS: tuple[type[View], ...] = (Weeks, Pools, Accounts, Bets, Leaderboard, Board, Settlements)
 
@@ -66,3 +70,22 @@ def test_a_row_has_the_columns_of_its_table(projection: Projection, datastore: D
             ).fetchall()
         assert tuple(name for (name,) in found) == columns(row_type)
         assert [name for (name,) in keys] == [row_type.KEY, "log"]
+
+
+@pytest.mark.parametrize("projection", projections(), ids=lambda projection: projection.name)
+def test_keys_name_every_row_that_a_fact_needs(projection: Projection) -> None:
+    """Fact by fact, with nothing loaded but what `keys` names, the rows become those of one fold."""
+    chance = random.Random(1)
+    moves = [(chance.randrange(15), chance.randrange(50), chance.randrange(500)) for _ in range(600)]
+    facts = random_week("2026-W47", moves).facts
+    tables: dict[type[Row], dict[Any, Row]] = {row_type: {} for row_type in projection.tables}
+    for fact in facts:
+        touched = projection.touched([fact])
+        rows = Rows({row_type: {key: tables[row_type].get(key) for key in touched[row_type]} for row_type in touched})
+        projection.fold(rows, [fact])
+        for row_type, added, changed, removed in rows.changes():
+            tables[row_type] |= {row.key: row for row in added + changed}
+            for key in removed:
+                del tables[row_type][key]
+    expected = fold(projection, facts)
+    assert tables == {row_type: expected.all(row_type) for row_type in projection.tables}
