@@ -196,9 +196,9 @@ def time_and_chance_come_from_outside(project: Project) -> Iterator[Breach]:
                 case ast.Attribute(value=ast.Name(id=owner), attr=name) if f"{owner}.{name}" in EDGE_CALLS:
                     yield module.breach(node, EDGE_CALLS[f"{owner}.{name}"])
                 case ast.Import(names=names) | ast.ImportFrom(module="uuid", names=names):
-                    for name in names:
-                        if name.name in EDGE_NAMES:
-                            yield module.breach(node, EDGE_NAMES[name.name])
+                    for imported in names:
+                        if imported.name in EDGE_NAMES:
+                            yield module.breach(node, EDGE_NAMES[imported.name])
                 case ast.ImportFrom(module="random" | "secrets" as source):
                     yield module.breach(node, EDGE_NAMES[source])
 
