@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from concurrent.futures import Future
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -15,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
+from api.cursors import Cursor
 from api.errors import Refusal
 from api.principal import KEY_PATTERN, AsPlayer, identify, required_key
 from api.quotes import Moment
@@ -26,7 +25,6 @@ from ledger.entry import NotEnrolled
 from ledger.events import StakePlaced
 from ledger.facts import Fact
 from ledger.game import UnknownMarket
-from ledger.ids import position_token
 from projections.bets import Bet
 
 router = APIRouter(prefix="/bets", tags=["bets"])
@@ -160,16 +158,16 @@ def list_bets(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> BetPage:
     """Return the player's bets of all weeks or of one, newest first."""
-    last = _read_cursor(cursor) if cursor is not None else None
+    last = Cursor.read(cursor) if cursor is not None else None
     found: list[Bet] = []
     for entry in services.ledger.entries.entries_of(player_id=player.id):
         if len(found) <= limit and week in (None, entry.week) and not _is_behind(entry, last):
-            before = last[1] if last is not None and last[0] == entry.week else None
+            before = last.position if last is not None and last.log == entry.week else None
             found += services.views.bets.bets_of_entry(
                 entry.entry, status=status, before=before, limit=limit + 1 - len(found)
             )
     page, has_more = found[:limit], len(found) > limit
-    next_cursor = _cursor(page[-1]) if has_more else None
+    next_cursor = str(Cursor(page[-1].log, page[-1].position)) if has_more else None
     return BetPage(data=[_shown(bet) for bet in page], has_more=has_more, next_cursor=next_cursor)
 
 
@@ -239,18 +237,6 @@ def _is_of(bet: Bet, player_id: UUID, services: Services) -> bool:
     return services.ledger.entries.entry_of(player_id=player_id, week=bet.log) == bet.entry
 
 
-def _is_behind(entry: Entry, last: tuple[str, int] | None) -> bool:
+def _is_behind(entry: Entry, last: Cursor | None) -> bool:
     """Say whether all bets of an entry were on earlier pages: pages go from the newest week to the oldest."""
-    return last is not None and entry.week > last[0]
-
-
-def _cursor(bet: Bet) -> str:
-    return base64.urlsafe_b64encode(position_token(bet.log, bet.position).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[str, int]:
-    try:
-        log, _, position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().rpartition(":")
-        return log, int(position)
-    except (binascii.Error, ValueError) as error:
-        raise Refusal("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+    return last is not None and entry.week > last.log

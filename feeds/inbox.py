@@ -80,6 +80,10 @@ class Inbox:
             waits_for=waits_for,
         )
 
+    def forget(self, message: Message) -> None:
+        """Let go of a message that waited, and was not taken after all."""
+        self._run("forget", source=message.source, game_id=message.game_id, topic=_topic(message), at=message.at)
+
     def announced(self, message: Message) -> Announced | None:
         """Return how the message's game was last listed by its source, or None where it never was."""
         rows = self._run("announced", source=message.source, game_id=message.game_id)

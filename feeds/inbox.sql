@@ -13,6 +13,11 @@ ON CONFLICT (source, game_id, topic) DO UPDATE
 SET at = excluded.at, body = excluded.body, waits_for = excluded.waits_for
 WHERE feed_messages.at <= excluded.at
 
+-- name: forget
+-- Lets go of a message that waited.
+DELETE FROM feed_messages
+WHERE source = %(source)s AND game_id = %(game_id)s AND topic = %(topic)s AND at = %(at)s
+
 -- name: announced
 -- What the latest listing message of a game says, and the week that it waits for.
 SELECT body, waits_for FROM feed_messages

@@ -135,9 +135,8 @@ class Ingest:
         """Apply what came before the game could be listed."""
         for body in self._inbox.waiting_of_game(game):
             waiting = parse(body)
-            self._apply(waiting, body=body, subject="waited for its week")
-            # Whatever became of it, it waits no longer.
-            self._inbox.remember(waiting, body=body)
+            if self._apply(waiting, body=body, subject="waited for its week") is Taken.DEAD:
+                self._inbox.forget(waiting)
         for id_, body in self._inbox.unresolved_of_game(game):
             taken = self._take(parse(body), body=body, subject=f"retry of dead letter {id_}")
             if taken is not Taken.DEAD:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from datetime import timedelta
 
 from ledger.rules import Rules, rules_hash
-from tests.api.world import MONDAY, WEEK, World
+from tests.api.world import MONDAY, WEEK, World, serving
 
 
 def test_weeks_are_found_by_id_and_by_where_the_clock_is(world: World) -> None:
@@ -104,8 +106,25 @@ def test_one_reads_ones_own_writes(world: World) -> None:
     assert (behind.status_code, behind.json()["code"]) == (503, "projections_behind")
     assert behind.headers["Retry-After"] == "1"
     world.project()
-    for asked in ({"params": {"after": position}}, {"headers": {"After-Position": position}}):
-        assert world.client.get(f"/api/weeks/{WEEK}", **asked).json()["state"] == "registering"
+    by_query = world.client.get(f"/api/weeks/{WEEK}", params={"after": position})
+    by_header = world.client.get(f"/api/weeks/{WEEK}", headers={"After-Position": position})
+    assert by_query.json()["state"] == by_header.json()["state"] == "registering"
+
+
+def test_a_read_waits_for_the_read_models(dsn: str) -> None:
+    """With projections at work, what was answered to a bet is in the next read, every time."""
+    with serving(dsn, reads_wait=timedelta(seconds=60)) as world:
+        (ann,) = world.playing("Ann")
+        market = world.market()
+        stop = threading.Event()
+        projecting = threading.Thread(target=world.services.runner.run, args=[stop])
+        projecting.start()
+        for number in range(10):
+            placed = ann.bet(market.bet(stake=10), key=f"k{number}").json()
+            credits = ann.get("/api/me", params={"after": placed["position"]}).json()["credits"]
+            assert credits["available"] == placed["remaining_credits"]
+        stop.set()
+        projecting.join()
 
 
 def test_a_position_of_another_log_or_of_the_future_is_not_waited_for(world: World) -> None:

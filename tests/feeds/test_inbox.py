@@ -111,6 +111,9 @@ def test_waiting_games_come_by_time_and_bring_what_waits_with_them(inbox: Inbox)
     remember(inbox, "game", 1, game="g1")
     remember(inbox, "quote", 4)
     assert (inbox.waiting_games(["2026-W48"]), inbox.waiting_of_game(game)) == ([second], [status])
+    inbox.forget(parse(status))
+    assert inbox.waiting_of_game(game) == []
+    assert not inbox.is_outdated(parse(status), body=status)
 
 
 def test_a_dead_letter_is_kept_once_and_found_until_something_became_of_it(inbox: Inbox) -> None:
