@@ -38,9 +38,7 @@ class ProjectionBehind(Exception):
 class Settler:
     """Finds resolutions that are not settled yet, and settles them, at most `bets_a_chunk` in one append."""
 
-    def __init__(
-        self, ledger: Ledger, *, bets: Bets, projections: Runner, bets_a_chunk: int = BETS_A_CHUNK
-    ) -> None:
+    def __init__(self, ledger: Ledger, *, bets: Bets, projections: Runner, bets_a_chunk: int = BETS_A_CHUNK) -> None:
         self._ledger = ledger
         self._bets = bets
         self._projections = projections

@@ -28,7 +28,9 @@ from ledger.recorder import Appended, Batch, LogRecorder
 
 T = TypeVar("T")
 BATCH_MAX: Final = 256
+LEFT_OUT_MAX: Final = 2
 PATIENCE_SECONDS: Final = 20.0
+_OUTAGES: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 _log = logging.getLogger(__name__)
 
 
@@ -89,11 +91,13 @@ class Desk:
         *,
         clock: Callable[[], datetime],
         on_death: Callable[[BaseException], None],
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.recorder = recorder
         self.book = Book(recorder)
         self._clock = clock
         self._on_death = on_death
+        self._patience_seconds = patience_seconds
         self._queue: deque[_Asked[Any]] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -115,6 +119,8 @@ class Desk:
         """
         context = Context(log=self.recorder.log, actor=actor, request=request, cause=cause)
         asked: _Asked[T] = _Asked(decide, context, Future(), alone)
+        # What was asked is carried out, whoever stops waiting for the answer.
+        asked.future.set_running_or_notify_cancel()
         with self._wake:
             if self._closing:
                 raise DeskClosed(f"the desk of {self.recorder.log} is closed")
@@ -134,20 +140,21 @@ class Desk:
             self._thread.join()
 
     def _run(self) -> None:
+        batch: list[_Asked[Any]] = []
         try:
             while batch := self._take():
                 self._serve(batch)
         except BaseException as error:
-            self._die(error)
+            self._die(error, batch)
             raise
 
-    def _die(self, error: BaseException) -> None:
+    def _die(self, error: BaseException, batch: list[_Asked[Any]]) -> None:
         """Answer everybody, rather than leave them waiting for a thread that is gone."""
         with self._wake:
             self._closing = True
-            left, self._queue = list(self._queue), deque()
+            left, self._queue = [*batch, *self._queue], deque()
         for asked in left:
-            asked.future.set_exception(LedgerUnavailable(f"the desk of {self.recorder.log} died: {error!r}"))
+            _fail(asked, LedgerUnavailable(f"the desk of {self.recorder.log} died: {error!r}"))
         self._on_death(error)
 
     def _take(self) -> list[_Asked[Any]]:
@@ -164,7 +171,7 @@ class Desk:
 
     @staticmethod
     def _is_alone(asked: _Asked[Any]) -> bool:
-        return asked.alone or asked.times >= 2
+        return asked.alone or asked.times >= LEFT_OUT_MAX
 
     def _serve(self, batch: list[_Asked[Any]]) -> None:
         decided: list[_Decided] = []
@@ -179,19 +186,24 @@ class Desk:
             else:
                 decided = self._decide(batch)
                 appended = self.recorder.append(self._assemble(decided))
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-            self._in_doubt(batch, error)
-            return
-        except (psycopg.errors.UniqueViolation, psycopg.errors.DataException) as error:
-            # The cache does not match the log, as after a fail-over to a server that lags behind.
+        except (*_OUTAGES, psycopg.errors.UniqueViolation, psycopg.errors.DataException) as error:
+            # The last two say that the cache does not match the log, as after a fail-over to a server that lags.
             self._in_doubt(batch, error)
             return
         except Exception as error:
-            self.book.forget()
-            for asked in batch:
-                _fail(asked, error)
+            self._isolate(batch, error)
             return
         self._conclude(batch, decided, appended)
+
+    def _isolate(self, batch: list[_Asked[Any]], error: Exception) -> None:
+        """Nothing of the batch was appended: whose fault it is shows when each is decided alone, and only that fails."""
+        self.book.forget()
+        if len(batch) == 1:
+            _fail(batch[0], error)
+            return
+        for asked in batch:
+            asked.times = LEFT_OUT_MAX
+        self._put_back(batch)
 
     def _decide(self, batch: list[_Asked[Any]]) -> list[_Decided]:
         """Decide commands in order, each on what those before it triggered; stops behind one that broke off midway."""
@@ -252,12 +264,7 @@ class Desk:
                 one.asked.times += 1
                 again.append(one.asked)
         written = sum(len(one.facts) for one in decided if one.group not in appended.left_out)
-        self.book.drop(dirty)
-        self.book.catch_up(appended.base)
-        self.book.known = appended.base + written
-        if written:
-            self.book.recorded_at = appended.recorded_at
-        self.book.trim()
+        self._bring_up_to_date(dirty, appended, written)
         self._put_back(again + batch[len(decided) :])
         waiting = {id(asked) for asked in again}
         for one in decided:
@@ -265,6 +272,20 @@ class Desk:
                 _fail(one.asked, one.refusal)
             elif id(one.asked) not in waiting and not one.asked.future.done():
                 one.asked.future.set_result(one.answer)
+
+    def _bring_up_to_date(self, dirty: set[UUID], appended: Appended, written: int) -> None:
+        try:
+            self.book.drop(dirty)
+            self.book.catch_up(appended.base)
+        except _OUTAGES as error:
+            # The batch is in the log: it is answered all the same, and the book is read again for the next one.
+            _log.warning("log %s: the news did not come: %s", self.recorder.log, error)
+            self.book.forget()
+            return
+        self.book.known = appended.base + written
+        if written:
+            self.book.recorded_at = appended.recorded_at
+        self.book.trim()
 
     def _put_back(self, commands: list[_Asked[Any]]) -> None:
         with self._wake:
@@ -276,7 +297,7 @@ class Desk:
         self.book.forget()
         now = time.monotonic()
         for asked in batch:
-            if now - asked.asked_at > PATIENCE_SECONDS:
+            if now - asked.asked_at > self._patience_seconds:
                 _fail(
                     asked,
                     LedgerUnavailable(f"log {self.recorder.log}: the database does not answer: {error}"),

@@ -9,7 +9,7 @@ CREATE TABLE feed_messages (
   waits_for text,
   PRIMARY KEY (source, game_id, topic)
 );
-COMMENT ON COLUMN feed_messages.topic IS 'game, status, result, or quote or market with the market: quote.spread.';
+COMMENT ON COLUMN feed_messages.topic IS 'game, result, status.postponed and so on, or quote or market with its market: quote.spread.';
 COMMENT ON COLUMN feed_messages.waits_for IS 'The week whose log must open before the message can be applied.';
 CREATE INDEX feed_messages_waiting ON feed_messages (waits_for, at) WHERE waits_for IS NOT NULL;
 

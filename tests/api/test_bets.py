@@ -11,7 +11,7 @@ import pytest
 
 from api.bets import recorded
 from ledger import listing
-from tests.api.world import KICK_OFF, WEEK, World
+from tests.api.world import KICK_OFF, WEEK, World, serving
 
 
 def test_a_bet_is_answered_with_its_frozen_terms(world: World) -> None:
@@ -135,13 +135,17 @@ def test_an_unknown_market_is_not_found(world: World) -> None:
     assert (refused.status_code, refused.json()["code"]) == (404, "unknown_market")
 
 
-def test_a_market_is_found_by_its_projection_before_any_desk_has_read_the_log(world: World) -> None:
-    """A process that has just started takes bets on what is listed."""
-    (ann,) = world.playing("Ann")
-    market = world.market()
-    world.project()
-    world.ledger._desks.clear()
-    assert ann.bet(market.bet()).status_code == 201
+def test_a_market_is_found_before_any_desk_has_read_the_log(dsn: str) -> None:
+    """A process that has just started takes bets on what is listed, from who logged in at another."""
+    with serving(dsn) as world:
+        (ann,) = world.playing("Ann")
+        market = world.market()
+        world.project()
+    with serving(dsn) as restarted:
+        restarted.clock.set(world.clock.now())
+        headers = {"Authorization": f"Bearer {ann.token}", "Idempotency-Key": "one"}
+        placed = restarted.client.post("/api/bets", json=market.bet(), headers=headers)
+        assert placed.status_code == 201
 
 
 def test_an_unknown_outcome_is_refused(world: World) -> None:

@@ -71,9 +71,7 @@ def test_a_file_out_of_order_is_refused_with_its_line(tmp_path: Path) -> None:
         (b'{"at":"2024-11-08T04:00:00Z","note":"' + b"x" * LINE_BYTES_MAX + b'"}', "bytes, more than"),
     ],
 )
-def test_a_line_without_a_usable_at_is_refused_with_its_line(
-    tmp_path: Path, line: bytes, reason: str
-) -> None:
+def test_a_line_without_a_usable_at_is_refused_with_its_line(tmp_path: Path, line: bytes, reason: str) -> None:
     """What cannot be placed in time, or cannot be published, stops the file."""
     error = refusal(feed_file(tmp_path, encode(result(1)), line))
     assert error.number == 2

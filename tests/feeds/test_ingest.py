@@ -1,4 +1,4 @@
-"""Messages become facts of the ledger, once; what cannot be applied is kept, and what says nothing new leaves no fact."""
+"""Messages become facts of the ledger, once; what cannot be applied is kept, and what is not new leaves no fact."""
 
 from __future__ import annotations
 

@@ -58,9 +58,7 @@ def reason(bad: bytes) -> str:
     return caught.value.reason
 
 
-@pytest.mark.parametrize(
-    "fields", EVERY_TYPE, ids=lambda fields: f"{fields['type']}-{fields.get('market', '')}"
-)
+@pytest.mark.parametrize("fields", EVERY_TYPE, ids=lambda fields: f"{fields['type']}-{fields.get('market', '')}")
 def test_each_type_of_message_is_read_and_written_in_the_documented_order(fields: dict[str, Any]) -> None:
     """A documented message comes out byte for byte as the compact JSON of its documented fields."""
     order = [
@@ -183,9 +181,7 @@ def test_outcomes_have_one_order_and_a_draw_price_makes_three() -> None:
         (RESULT, {"regulation": [1, 1]}, "regulation"),
     ],
 )
-def test_what_is_not_version_1_is_refused_by_field(
-    fields: dict[str, Any], changes: dict[str, Any], field: str
-) -> None:
+def test_what_is_not_version_1_is_refused_by_field(fields: dict[str, Any], changes: dict[str, Any], field: str) -> None:
     """The reason begins with the name of the field that is wrong, and can be stored and printed anywhere."""
     said = reason(body(fields, **changes))
     assert said.startswith(f"{field} ")
@@ -202,9 +198,7 @@ def required_fields() -> list[tuple[dict[str, Any], str]]:
 @pytest.mark.parametrize(("fields", "missing"), required_fields())
 def test_a_missing_field_is_named(fields: dict[str, Any], missing: str) -> None:
     """No required field has a default."""
-    assert reason(body({name: value for name, value in fields.items() if name != missing})).startswith(
-        missing
-    )
+    assert reason(body({name: value for name, value in fields.items() if name != missing})).startswith(missing)
 
 
 @pytest.mark.parametrize(
@@ -247,9 +241,7 @@ INSTANTS = st.datetimes(
     max_value=datetime(2198, 12, 31),  # noqa: DTZ001
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=14))]),
 )
-TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=50).filter(
-    str.strip
-)
+TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=50).filter(str.strip)
 PRICES = st.integers(100, 10_000) | st.integers(-10_000, -100)
 SCORES = st.integers(0, 200)
 HEADS: dict[str, st.SearchStrategy[Any]] = {"at": INSTANTS, "source": TEXTS, "game_id": TEXTS}
@@ -264,9 +256,7 @@ def quotes() -> st.SearchStrategy[QuoteMessage]:
     moneyline = prices("home", "away") | prices("away", "draw", "home")
     return st.one_of(
         st.builds(QuoteMessage, **HEADS, market=st.just("moneyline"), line=st.none(), prices=moneyline),
-        st.builds(
-            QuoteMessage, **HEADS, market=st.just("spread"), line=HALF_POINTS, prices=prices("home", "away")
-        ),
+        st.builds(QuoteMessage, **HEADS, market=st.just("spread"), line=HALF_POINTS, prices=prices("home", "away")),
         st.builds(
             QuoteMessage,
             **HEADS,
@@ -296,9 +286,7 @@ def messages() -> st.SearchStrategy[Message]:
         away_score=SCORES,
         regulation=regulations,
     )
-    return st.one_of(
-        game, quotes(), st.builds(MarketMessage, **HEADS), st.builds(StatusMessage, **HEADS), result
-    )
+    return st.one_of(game, quotes(), st.builds(MarketMessage, **HEADS), st.builds(StatusMessage, **HEADS), result)
 
 
 @given(messages())
@@ -316,9 +304,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(EVERY_TYPE), st.data())
-def test_any_value_in_any_field_is_read_or_refused_with_a_reason(
-    fields: dict[str, Any], data: st.DataObject
-) -> None:
+def test_any_value_in_any_field_is_read_or_refused_with_a_reason(fields: dict[str, Any], data: st.DataObject) -> None:
     """Whatever stands in a field, the answer is a message that survives the wire, or a reason."""
     changed = data.draw(st.sampled_from(sorted(fields)))
     try:

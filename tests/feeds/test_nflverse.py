@@ -120,9 +120,7 @@ def test_winter_time_has_another_offset() -> None:
         ({"over_odds": "", "home_spread_odds": "", "home_moneyline": ""}, set()),
     ],
 )
-def test_a_market_without_a_usable_line_and_prices_is_left_out(
-    changes: dict[str, str], left: set[str]
-) -> None:
+def test_a_market_without_a_usable_line_and_prices_is_left_out(changes: dict[str, str], left: set[str]) -> None:
     """The other markets of the game, the game and its result stay."""
     game, *quotes, result = converted(changes)
     assert {quote.market for quote in quotes if isinstance(quote, QuoteMessage)} == left
@@ -247,16 +245,12 @@ def test_home_covers_as_often_as_the_table_says() -> None:
     """Settled by hand, the converted spreads and the table's own columns agree on every game of a season."""
     rows = [row for row in table_rows() if row["season"] == "2012"]
     by_table = Counter(
-        (margin > 0) - (margin < 0)
-        for row in rows
-        for margin in [float(row["result"]) - float(row["spread_line"])]
+        (margin > 0) - (margin < 0) for row in rows for margin in [float(row["result"]) - float(row["spread_line"])]
     )
     by_feed: Counter[int] = Counter()
     for week in {int(row["week"]) for row in rows}:
         messages = convert(rows, season=2012, week=week)
-        spreads = {
-            m.game_id: m.line for m in messages if isinstance(m, QuoteMessage) and m.market == "spread"
-        }
+        spreads = {m.game_id: m.line for m in messages if isinstance(m, QuoteMessage) and m.market == "spread"}
         for result in (m for m in messages if isinstance(m, ResultMessage)):
             margin = Decimal(spreads[result.game_id] or "nan") + result.home_score - result.away_score
             by_feed[(margin > 0) - (margin < 0)] += 1

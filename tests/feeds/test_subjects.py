@@ -26,9 +26,7 @@ def result(source: str, game_id: str = "g1") -> ResultMessage:
 
 def test_a_subject_names_league_game_type_and_market() -> None:
     """A quote's and a market's subject end with the market; the others end with the type."""
-    quote = QuoteMessage(
-        at=AT, source="s", game_id="g1", market="moneyline", prices={"home": 100, "away": -120}
-    )
+    quote = QuoteMessage(at=AT, source="s", game_id="g1", market="moneyline", prices={"home": 100, "away": -120})
     market = MarketMessage(at=AT, source="s", game_id="g1", market="total", status="open")
     assert subject(quote, "NFL") == "sports.NFL.g1.quote.moneyline"
     assert subject(market, "NFL") == "sports.NFL.g1.market.total"
@@ -46,9 +44,7 @@ def test_any_league_is_one_token_of_allowed_characters(league: str) -> None:
     prefix, token, *rest = subject(result("s"), league).split(".")
     assert (prefix, rest) == ("sports", ["g1", "result"])
     assert re.fullmatch(r"([A-Za-z0-9_-]|%[0-9A-F]{2})+", token)
-    assert (
-        re.sub(rb"%(..)", lambda hexed: bytes.fromhex(hexed[1].decode()), token.encode()).decode() == league
-    )
+    assert re.sub(rb"%(..)", lambda hexed: bytes.fromhex(hexed[1].decode()), token.encode()).decode() == league
 
 
 def test_a_game_message_tells_the_league_of_its_game_and_source() -> None:

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 from ledger.datastore import Datastore
 from ledger.recorder import LogRecorder
 from tests.examples import WEEK
+from tests.ledger.playing import House
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +55,10 @@ def recorder(datastore: Datastore) -> LogRecorder:
     recorder = LogRecorder(datastore, WEEK)
     recorder.create_table()
     return recorder
+
+
+@pytest.fixture
+def house(empty_dsn: str) -> Iterator[House]:
+    """A service on an empty database, an hour before the week starts."""
+    with House(empty_dsn) as house:
+        yield house

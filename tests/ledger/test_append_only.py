@@ -10,7 +10,6 @@ from ledger.datastore import Datastore
 from ledger.recorder import LogRecorder
 from tests.ledger.appending import A, append, fact, places
 
-
 CHANGES = [
     sql.SQL(change).format(sql.Identifier(table))
     for table in ("events", "events_2026_w47")

@@ -46,9 +46,7 @@ def final(home: int, away: int, started_at: datetime | None = None) -> Result:
         ("home", "0.0", 21, 20, "won"),
     ],
 )
-def test_spread_is_graded_by_the_home_handicap(
-    outcome: str, line: str, home: int, away: int, verdict: str
-) -> None:
+def test_spread_is_graded_by_the_home_handicap(outcome: str, line: str, home: int, away: int, verdict: str) -> None:
     """The line is the home side's for both sides: home score and line are held against the away score."""
     assert grade(bet("spread", outcome, line), final(home, away), three_way=False).verdict == verdict
 
@@ -127,9 +125,7 @@ def test_equal_payout_is_still_another_outcome() -> None:
     ],
 )
 @pytest.mark.parametrize("score", [None, FinalScore(35, 0)])
-def test_game_without_a_final_result_returns_the_stake(
-    status: str, reason: str, score: FinalScore | None
-) -> None:
+def test_game_without_a_final_result_returns_the_stake(status: str, reason: str, score: FinalScore | None) -> None:
     """Whatever the score stood at, the bet is void with the reason that an account states."""
     outcome = grade(bet("spread", "home", "-6.0"), Result(status, score), three_way=False)
     assert (outcome.verdict, outcome.payout, outcome.reason) == ("void", 50, reason)

@@ -1,0 +1,374 @@
+"""The stream keeps each message once, and the consumer takes each until it is applied or a dead letter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from fairpool.embedded import EmbeddedNats
+from feeds.feedfile import FeedLine, read_lines
+from feeds.ingest import Taken
+from feeds.jetstream import CONSUMER, DELIVERIES_MAX, Consumer, Publisher, connected, provision
+from feeds.messages import encode, parse
+from ledger.desk import LedgerUnavailable
+from tests.feeds.small_week import SmallWeek, at
+
+PATIENCE_SECONDS = 30
+AT = datetime(2026, 11, 16, 5, tzinfo=UTC)
+_numbers = count(1)
+
+
+class Stream(NamedTuple):
+    """A stream of a test's own."""
+
+    context: JetStreamContext
+    name: str
+    root: str
+
+    def publisher(self) -> Publisher:
+        return Publisher(self.context, root=self.root)
+
+    async def publish(self, *bodies: bytes) -> None:
+        for body in bodies:
+            await self.context.publish(f"{self.root}.test", body)
+
+    async def unacknowledged(self) -> tuple[int, int]:
+        """How many messages are delivered and not acknowledged, and how many were never delivered."""
+        info = await self.context.consumer_info(self.name, CONSUMER)
+        return info.num_ack_pending or 0, info.num_pending or 0
+
+
+@asynccontextmanager
+async def stream(url: str) -> AsyncIterator[Stream]:
+    """Provision a stream, and remove it at the end."""
+    number = next(_numbers)
+    name, root = f"TEST{number}", f"test{number}"
+    async with connected(url) as client:
+        context = await provision(client, stream=name, subjects=f"{root}.>")
+        yield Stream(context, name, root)
+        await context.delete_stream(name)
+
+
+class Taking:
+    """What a consumer handed on; `fails` says how the handling of a message ends, by how often it came."""
+
+    def __init__(self, fails: Callable[[bytes, int], Exception | None] = lambda body, times: None) -> None:
+        self.handled: list[bytes] = []
+        self.buried: list[tuple[bytes, str]] = []
+        self.times: Counter[bytes] = Counter()
+        self._fails = fails
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def handle(self, body: bytes, subject: str) -> None:
+        self.times[body] += 1
+        failure = self._fails(body, self.times[body])
+        if failure is not None:
+            raise failure
+        self.handled.append(body)
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def bury(self, body: bytes, subject: str, reason: str) -> None:
+        self.buried.append((body, reason))
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    async def until(self, wanted: int) -> None:
+        """Wait until so many messages were handled or buried."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.handled) + len(self.buried) < wanted:
+                self._news.clear()
+                await self._news.wait()
+
+
+class Between:
+    """What a consumer calls after each batch: waits for the call that follows what was handled."""
+
+    def __init__(self) -> None:
+        self._called = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self) -> None:
+        self._loop.call_soon_threadsafe(self._called.set)
+
+    async def next(self) -> None:
+        self._called.clear()
+        await asyncio.wait_for(self._called.wait(), PATIENCE_SECONDS)
+
+
+@asynccontextmanager
+async def running(consumer: Consumer) -> AsyncIterator[None]:
+    """Run a consumer until the block ends; its failure is the block's."""
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def consuming(
+    on: Stream, taking: Taking, *, between: Callable[[], object] = lambda: None
+) -> AsyncIterator[Consumer]:
+    """Run a consumer on a stream until the block ends."""
+    consumer = Consumer(
+        on.context, handle=taking.handle, bury=taking.bury, between=between, stream=on.name, pause_seconds=0.01
+    )
+    async with running(consumer):
+        yield consumer
+
+
+def line(body: bytes) -> FeedLine:
+    return FeedLine(1, AT, body, parse(body), None)
+
+
+def test_provisioning_again_keeps_what_is_there(nats_url: str) -> None:
+    """A second start finds the stream, its messages and how far the consumer was."""
+
+    async def run() -> None:
+        async with stream(nats_url) as on, connected(nats_url) as client:
+            await on.publish(b"one", b"two")
+            taking = Taking()
+            async with consuming(on, taking):
+                await taking.until(2)
+            await on.publish(b"three")
+            context = await provision(client, stream=on.name, subjects=f"{on.root}.>")
+            info = await context.stream_info(on.name)
+            assert info.state.messages == 3
+            again = Taking()
+            async with consuming(on, again):
+                await again.until(1)
+            assert again.handled == [b"three"]
+
+    asyncio.run(run())
+
+
+def test_a_line_published_twice_is_kept_once(nats_url: str, tmp_path: Path) -> None:
+    """Also a line that is no message, and by another publisher; the last sequence is that of the stream."""
+    file = tmp_path / "feed.jsonl"
+    file.write_bytes(
+        b'{"v":1,"type":"game","at":"2026-11-16T05:00:00Z","source":"s","game_id":"a.b *>","league":"N F L",'
+        b'"home":"A","away":"B","starts_at":"2026-11-20T01:15:00Z"}\n'
+        b'{"v":1,"type":"quote","at":"2026-11-16T06:00:00Z","source":"s","game_id":"a.b *>","market":"moneyline",'
+        b'"line":null,"prices":{"home":-110,"away":-110}}\n'
+        b'{"v":9,"at":"2026-11-16T07:00:00Z"}\n'
+    )
+    lines = list(read_lines(file))
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            publishers = [on.publisher(), on.publisher()]
+            kept = [[await publisher.publish(line) for line in lines] for publisher in publishers]
+            assert kept == [[True] * 3, [False] * 3]
+            assert [publisher.last_sequence for publisher in publishers] == [3, 3]
+            stored = [await on.context.get_msg(on.name, sequence) for sequence in (1, 2, 3)]
+            assert [message.data for message in stored] == [line.body for line in lines]
+            assert [str(message.subject).removeprefix(on.root) for message in stored] == [
+                ".N%20F%20L.a%2Eb%20%2A%3E.game",
+                ".N%20F%20L.a%2Eb%20%2A%3E.quote.moneyline",
+                ".unknown.unknown.unreadable",
+            ]
+
+    asyncio.run(run())
+
+
+def test_messages_are_taken_in_order_and_acknowledged(nats_url: str) -> None:
+    """More than one fetch of them; afterwards nothing is pending, and `taken_to` is the last one's number."""
+    bodies = [b"%d" % number for number in range(250)]
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            await on.publish(*bodies)
+            taking, between = Taking(), Between()
+            async with consuming(on, taking, between=between) as consumer:
+                await taking.until(len(bodies))
+                await between.next()
+                assert taking.handled == bodies
+                assert (await on.unacknowledged(), consumer.taken_to) == ((0, 0), len(bodies))
+
+    asyncio.run(run())
+
+
+def test_a_message_that_fails_is_delivered_again_and_buried_the_fifth_time_while_others_flow(nats_url: str) -> None:
+    """One that fails once is applied the second time; the dead letter says why, and does not come again."""
+
+    def fails(body: bytes, times: int) -> Exception | None:
+        return ValueError("never") if body == b"bad" else KeyError("once") if body == b"shy" and times == 1 else None
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            await on.publish(b"bad", b"shy", b"good")
+            taking, between = Taking(fails), Between()
+            async with consuming(on, taking, between=between):
+                await taking.until(3)
+                await between.next()
+                assert taking.handled == [b"good", b"shy"]
+                assert taking.buried == [(b"bad", "ValueError: never")]
+                assert [taking.times[body] for body in (b"bad", b"shy", b"good")] == [DELIVERIES_MAX, 2, 1]
+            await on.publish(b"last")
+            after = Taking()
+            async with consuming(on, after, between=between):
+                await after.until(1)
+                await between.next()
+            assert (after.handled, await on.unacknowledged()) == ([b"last"], (0, 0))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("outage", [LedgerUnavailable("away"), psycopg.OperationalError("away")])
+def test_an_outage_of_the_database_buries_nothing(nats_url: str, outage: Exception) -> None:
+    """However often the message comes meanwhile, it is applied once the database is back."""
+    times_away = DELIVERIES_MAX + 1
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            await on.publish(b"one")
+            taking = Taking(lambda body, times: outage if times <= times_away else None)
+            async with consuming(on, taking):
+                await taking.until(1)
+            assert (taking.handled, taking.buried, taking.times[b"one"]) == ([b"one"], [], times_away + 1)
+
+    asyncio.run(run())
+
+
+def test_a_message_is_let_go_only_once_its_dead_letter_is_kept(nats_url: str) -> None:
+    """The database goes away just when the message is given up: it comes again, and is kept then."""
+
+    class Away(Taking):
+        def bury(self, body: bytes, subject: str, reason: str) -> None:
+            if self.times[body] <= DELIVERIES_MAX:
+                raise psycopg.OperationalError("away")
+            super().bury(body, subject, reason)
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            await on.publish(b"bad")
+            taking = Away(lambda body, times: ValueError("never"))
+            async with consuming(on, taking):
+                await taking.until(1)
+            assert (taking.times[b"bad"], len(taking.buried)) == (DELIVERIES_MAX + 1, 1)
+
+    asyncio.run(run())
+
+
+def test_a_consumer_that_was_removed_ends_the_run(nats_url: str) -> None:
+    """Nobody would ever notice a feed that waits for what cannot come."""
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            consumer = Consumer(
+                on.context, handle=lambda *_: None, bury=lambda *_: None, stream=on.name, pause_seconds=0.01
+            )
+            task = asyncio.create_task(consumer.run())
+            await on.context.delete_consumer(on.name, CONSUMER)
+            with pytest.raises(NotFoundError):
+                await asyncio.wait_for(task, PATIENCE_SECONDS)
+
+    asyncio.run(run())
+
+
+def test_what_is_published_reaches_the_ledger(nats_url: str, week: SmallWeek) -> None:
+    """From the file's line over the stream into the log: a game, its quote, its result, and a message that is none."""
+    week.live_until(at("Thu 20:15"))
+    kick_off = at("Thu 20:15")
+    bodies = [
+        week.message("game", "g.1", league="NFL", home="BAL", away="CIN", starts_at=kick_off),
+        week.message("quote", "g.1", market="spread", line="-6.0", prices={"home": -110, "away": -110}),
+        week.message("result", "g.1", revision=1, certainty="official", home_score=35, away_score=34),
+    ]
+    lines = [line(encode(parse(body))) for body in bodies]
+    unreadable = FeedLine(4, AT, b'{"at":"2026-11-16T05:00:00Z"}', None, "v must be 1")
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            publisher, taking = on.publisher(), Taking()
+
+            def handle(body: bytes, subject: str) -> None:
+                week.ingest.take(body, subject=subject)
+                taking.handle(body, subject)
+
+            for each in [*lines, unreadable]:
+                await publisher.publish(each)
+            consumer = Consumer(on.context, handle=handle, bury=taking.bury, stream=on.name)
+            async with running(consumer):
+                await taking.until(4)
+
+    asyncio.run(run())
+    assert week.ingest.counts == {Taken.APPLIED: 3, Taken.DEAD: 1}
+    assert [letter.subject.partition(".")[2] for letter in week.inbox.dead_letters()] == ["unknown.unknown.unreadable"]
+    week.react()
+    assert week.on_offer("g.1", "spread").line == "-6.0"
+    week.play_out()
+
+
+@asynccontextmanager
+async def forwarded() -> AsyncIterator[tuple[int, Callable[[str], None]]]:
+    """A TCP port that stays while the server behind it is exchanged: gives it, and the setter of the server's URL."""
+    target: list[int] = []
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", target[-1])
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer))
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], lambda url: target.append(int(url.rpartition(":")[2]))
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_the_consumer_survives_a_restart_of_the_server(tmp_path: Path) -> None:
+    """It goes on with what is published afterwards, and what it had acknowledged does not come again."""
+
+    async def run() -> None:
+        taking, between = Taking(), Between()
+        async with AsyncExitStack() as stack:
+            port, forward_to = await stack.enter_async_context(forwarded())
+            with EmbeddedNats(tmp_path) as server:
+                forward_to(server.url)
+                lasting = server.url.rpartition(":")[0] + f":{port}"
+                client = await stack.enter_async_context(connected(lasting))
+                on = Stream(await provision(client, stream="RESTART", subjects="restart.>"), "RESTART", "restart")
+                consumer = await stack.enter_async_context(consuming(on, taking, between=between))
+                await on.publish(b"one")
+                await taking.until(1)
+                await between.next()
+                await client.flush()
+            with EmbeddedNats(tmp_path) as server:
+                forward_to(server.url)
+                async with connected(server.url) as direct:
+                    await direct.jetstream().publish("restart.test", b"two")
+                await taking.until(2)
+                await between.next()
+                assert (taking.handled, consumer.taken_to) == ([b"one", b"two"], 2)
+                await stack.aclose()
+
+    asyncio.run(run())

@@ -1,0 +1,214 @@
+"""A book is the log in memory: what is cached follows the news, and what was looked at becomes a command's gates."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from ledger import book as book_module
+from ledger import listing
+from ledger.account import Account
+from ledger.aggregate import Context
+from ledger.book import Book, Decision
+from ledger.game import Game, UnknownMarket
+from ledger.ids import market_id, registration_stream, settlement_stream, week_stream
+from ledger.recorder import Row
+from ledger.week import Week
+from tests.examples import KICK_OFF, STARTS_AT, WEEK
+from tests.given import state_of
+from tests.ledger.playing import PATIENCE, House, Listed
+
+
+@pytest.fixture
+def entries(house: House) -> list[UUID]:
+    """Two entries of a week that is drawn."""
+    return house.grouped(2)
+
+
+@pytest.fixture
+def game(house: House, entries: list[UUID]) -> Listed:
+    """A game on the board."""
+    return house.list_game()
+
+
+@pytest.fixture
+def book(house: House, game: Listed) -> Book:
+    """A book of its own beside the desk's, read up to here."""
+    book = Book(house.recorder())
+    book.load()
+    return book
+
+
+def deciding(book: Book) -> Decision:
+    return Decision(book, Context(log=WEEK, actor="tester", request="r"), STARTS_AT)
+
+
+def as_read_anew(book: Book) -> None:
+    """The cached aggregates are what a fresh book would read."""
+    fresh = Book(book.recorder)
+    fresh.load()
+    for stream, aggregate in book.aggregates.items():
+        assert state_of(fresh.get(type(aggregate), stream)) == state_of(aggregate)
+    assert set(fresh.games) == set(book.games)
+    assert set(fresh.games_by_market) == set(book.games_by_market)
+
+
+def test_loading_reads_the_week_and_the_board(house: House, book: Book, game: Listed) -> None:
+    """Accounts wait until they are asked for."""
+    assert set(book.aggregates) == {week_stream(WEEK), game.game_id}
+    assert book.get(Week, week_stream(WEEK)).state == "grouped"
+    assert {market.market for market in book.games[game.game_id].markets.values()} == {"moneyline", "spread", "total"}
+    assert (book.known, book.recorded_at) == (house.recorder().head().position, STARTS_AT)
+
+
+def test_account_is_read_when_it_is_first_asked_for(book: Book, entries: list[UUID]) -> None:
+    """And a stream without events is blank."""
+    assert book.get(Account, entries[0]).available == 1000
+    assert book.get(Account, uuid4()).opened is None
+    as_read_anew(book)
+
+
+def test_news_is_folded_into_what_is_cached(house: House, book: Book, game: Listed, entries: list[UUID]) -> None:
+    """An account that is not cached needs no news: it is read whole."""
+    book.get(Account, entries[0])
+    house.must_bet(entries[0], game, stake=300)
+    house.must_bet(entries[1], game, stake=200)
+    house.quote(game, prices={"home": -120, "away": 100}, at=STARTS_AT).result(PATIENCE)
+    book.catch_up(house.recorder().head().position)
+    assert book.get(Account, entries[0]).available == 700
+    assert entries[1] not in book.aggregates
+    as_read_anew(book)
+
+
+def test_new_game_joins_the_board(house: House, book: Book) -> None:
+    """A game that another process listed can be found by its markets."""
+    other = house.list_game("g2")
+    book.catch_up(house.recorder().head().position)
+    assert book.games_by_market[other.market("total")].id == other.game_id
+    as_read_anew(book)
+
+
+def test_news_that_is_known_already_changes_nothing(house: House, book: Book, game: Listed) -> None:
+    """A stream read from the log may be ahead of the book."""
+    house.on_board(listing.suspend, game, market=None, why="news").result(PATIENCE)
+    book.drop([game.game_id])
+    assert book.games[game.game_id].suspended == "news"
+    book.catch_up(house.recorder().head().position)
+    as_read_anew(book)
+
+
+def test_stream_whose_news_does_not_continue_is_dropped(
+    house: House, book: Book, game: Listed, entries: list[UUID]
+) -> None:
+    """What does not continue is read again: the account when it is asked for, the game at once."""
+    house.must_bet(entries[0], game)
+    house.must_bet(entries[0], game, key="k2")
+    records = house.recorder().read_streams([entries[0]])
+    account = book.get(Account, entries[0])
+    account.version = records[-1].version - 2
+    book.apply(records[-1:])
+    assert entries[0] not in book.aggregates
+    assert book.get(Account, entries[0]).available == 800
+
+
+def test_dropped_game_stays_on_the_board(book: Book, game: Listed) -> None:
+    """It is read again at once, under all its markets."""
+    before = book.games[game.game_id]
+    book.drop([game.game_id, uuid4()])
+    assert book.games[game.game_id] is not before
+    assert book.games_by_market[game.market("spread")] is book.games[game.game_id]
+    as_read_anew(book)
+
+
+def test_forgotten_book_reads_the_log_again(book: Book) -> None:
+    """After a commit in doubt nothing that was cached is believed."""
+    book.forget()
+    assert (book.known, book.is_loaded, book.aggregates, book.games_by_market) == (0, False, {}, {})
+    book.load()
+    as_read_anew(book)
+
+
+def test_book_keeps_to_its_size(book: Book, game: Listed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest go, but never the week or a game."""
+    monkeypatch.setattr(book_module, "ACCOUNTS_KEPT", 4)
+    accounts = [uuid4() for _ in range(5)]
+    book.fetch(Account, accounts)
+    book.trim()
+    assert set(book.aggregates) == {week_stream(WEEK), game.game_id, *accounts[-2:]}
+
+
+def test_every_look_becomes_a_gate(book: Book, game: Listed, entries: list[UUID]) -> None:
+    """Whatever a decision read, once each, is what it is behind."""
+    on = deciding(book)
+    on.week()
+    on.account(entries[0])
+    on.account(entries[0])
+    on.accounts(entries)
+    on.registration(entries[0])
+    on.game(game.game_id)
+    on.settlement(game.game_id)
+    on.settlements([on.game_of_market(game.market("total"))])
+    expected = [week_stream(WEEK), *entries, registration_stream(entries[0]), game.game_id]
+    assert on.streams == {*expected, settlement_stream(game.game_id)}
+    assert [aggregate.id for aggregate in on.touched][:3] == expected[:3]
+    assert not on.on_whole_log
+
+
+@pytest.mark.parametrize("look", ["games", "market"])
+def test_look_at_what_may_be_anywhere_rests_on_the_whole_log(book: Book, look: str) -> None:
+    """All games, or a market that nobody listed: only the whole log can tell."""
+    on = deciding(book)
+    if look == "games":
+        assert len(on.games()) == 1
+    else:
+        with pytest.raises(UnknownMarket, match="not listed in week 2026-W47"):
+            on.game_of_market(market_id(uuid4(), "spread"))
+    assert on.on_whole_log
+
+
+def test_game_that_was_only_looked_for_is_not_on_the_board(book: Book, game: Listed) -> None:
+    """A blank game has no markets to bet on, and is none of the week's games."""
+    stranger = uuid4()
+    on = deciding(book)
+    assert on.game(stranger).listed is None
+    assert [each.id for each in on.games()] == [game.game_id]
+    with pytest.raises(UnknownMarket):
+        on.game_of_market(market_id(stranger, "spread"))
+
+
+def test_earliest_limit_counts(book: Book) -> None:
+    """A command has one instant before which it must be recorded."""
+    on = deciding(book)
+    assert on.before is None
+    for hours in (3, 1, 2):
+        on.must_be_recorded_before(KICK_OFF + timedelta(hours=hours))
+    assert on.before == KICK_OFF + timedelta(hours=1)
+
+
+def test_command_brings_one_row(book: Book) -> None:
+    """A second one is a mistake of ours."""
+    on = deciding(book)
+    on.write(Row("entries", {}))
+    with pytest.raises(ValueError, match="entries is there already"):
+        on.write(Row("entries", {}))
+
+
+def test_what_is_triggered_is_collected_once(book: Book, game: Listed) -> None:
+    """With the command's actor, request and cause in every envelope."""
+    on = Decision(book, Context(log=WEEK, actor="feed:a", request="m1", cause=f"{WEEK}:3"), STARTS_AT)
+    first: Any = on.game(game.game_id).suspend(market=None, why="news")
+    second: Any = on.game(game.game_id).reopen(market=None, why="news")
+    assert on.collect() == [first, second]
+    assert on.collect() == []
+    assert (first.actor, first.request, first.cause, first.log) == ("feed:a", "m1", f"{WEEK}:3", WEEK)
+    assert second.version == first.version + 1
+
+
+def test_kind_of_a_stream_is_known_by_who_asks(book: Book, game: Listed) -> None:
+    """Asking a game for an account is a mistake of ours."""
+    assert isinstance(book.get(Game, game.game_id), Game)
+    with pytest.raises(AssertionError):
+        book.get(Account, game.game_id)
