@@ -196,7 +196,7 @@ class Desk:
         self._conclude(batch, decided, appended)
 
     def _isolate(self, batch: list[_Asked[Any]], error: Exception) -> None:
-        """Nothing of the batch was appended: whose fault it is shows when each is decided alone, and only that fails."""
+        """Nothing was appended. Whose fault it is shows when each command is decided alone, and only that one fails."""
         self.book.forget()
         if len(batch) == 1:
             _fail(batch[0], error)
