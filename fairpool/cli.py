@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from eventsourcing.persistence import PersistenceError
 from psycopg import OperationalError
 from pydantic import ValidationError
 
@@ -26,6 +25,7 @@ from fairpool.commands import (
     week,
 )
 from fairpool.core import Died
+from fairpool.demo import NothingToPlay, WeekPlayedAlready
 from fairpool.embedded import EmbeddedServerError
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
@@ -45,13 +45,14 @@ _MENDABLE = (
     LedgerError,
     NflverseError,
     NotConfigured,
+    NothingToPlay,
     OperationalError,
     PermissionError,
-    PersistenceError,
     SecretUnusable,
     UnknownProjection,
     ValidationError,
     WeekIdError,
+    WeekPlayedAlready,
 )
 
 

@@ -25,7 +25,6 @@ from feeds.feedfile import FeedLine, read_lines
 from feeds.ingest import Taken
 from feeds.messages import GameMessage
 from ledger import drawing
-from ledger.aggregate import LedgerError
 from ledger.replay import Replay
 from ledger.rules import Rules
 from ledger.weeks import NEW_YORK, ends_at, starts_at, week_at
@@ -33,16 +32,12 @@ from ledger.weeks import NEW_YORK, ends_at, starts_at, week_at
 Tell = Callable[[str, int, int], None]
 
 
-class WeekPlayedAlready(LedgerError):
+class WeekPlayedAlready(Exception):
     """The data directory holds the week already: play it in another one."""
 
-    code = "week_played"
 
-
-class NothingToPlay(LedgerError):
+class NothingToPlay(Exception):
     """The feed lists no game."""
-
-    code = "nothing_to_play"
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def settle_chunk(
         game, settlement = on.game(game_id), on.settlement(game_id)
         settlement.require_next(resolution=resolution, from_=from_)
         result = settlement.result(game, on.week().rules)
-        accounts = {account.id: account for account in on.accounts(sorted({bet.entry for bet in bets}))}
+        accounts = {account.id: account for account in on.accounts(list(dict.fromkeys(bet.entry for bet in bets)))}
         paid = sum(_settle(accounts[bet.entry], bet.bet_id, game, result, resolution) for bet in bets)
         return settlement.settle_chunk(resolution=resolution, from_=from_, to=to, bets=len(bets), paid=paid)
 
