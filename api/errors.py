@@ -68,6 +68,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unknown_outcome": Kind(422, "No such outcome"),
     "unknown_pool": Kind(404, "No such pool"),
     "unknown_week": Kind(404, "No such week"),
+    "unsound_rules": Kind(422, "The rules cannot be played by"),
     "week_not_resolved": Kind(409, "Something in the week is not resolved"),
     "wrong_credentials": Kind(401, "E-mail address or password is wrong"),
     "wrong_seed": Kind(500, "The draw's seed does not fit"),

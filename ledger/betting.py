@@ -41,4 +41,4 @@ def place_bet(
         on.must_be_recorded_before(game.starts_at)
         return account.place_stake(bet_id=bet_id, offer=offer, stake=stake, rules=on.week().rules)
 
-    return ledger.desk(week).ask(decide, actor="player", request=key)
+    return ledger.desk(week).ask(decide, actor="player", request=key, account=entry)

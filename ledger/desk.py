@@ -21,6 +21,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from ledger.account import Account
 from ledger.aggregate import Context, LedgerError
 from ledger.book import Book, Decision
 from ledger.facts import Fact
@@ -60,6 +61,7 @@ class _Asked(Generic[T]):
     context: Context
     future: Future[T]
     alone: bool
+    account: UUID | None
     asked_at: float = field(default_factory=time.monotonic)
     times: int = 0
 
@@ -111,14 +113,16 @@ class Desk:
         request: str,
         cause: str | None = None,
         alone: bool = False,
+        account: UUID | None = None,
     ) -> Future[T]:
         """Queue a command; the future brings its answer after the commit, or the LedgerError that refused it.
 
         `decide` may be called again, so it must only read and trigger. `alone`: it is decided while the head is held,
-        because it rests on more of the log than a few streams.
+        because it rests on more of the log than a few streams. `account`: the one that it is about; those of a batch
+        are read together.
         """
         context = Context(log=self.recorder.log, actor=actor, request=request, cause=cause)
-        asked: _Asked[T] = _Asked(decide, context, Future(), alone)
+        asked: _Asked[T] = _Asked(decide, context, Future(), alone, account)
         # What was asked is carried out, whoever stops waiting for the answer.
         asked.future.set_running_or_notify_cancel()
         with self._wake:
@@ -210,6 +214,7 @@ class Desk:
         now = self._clock()
         if self.book.recorded_at is not None:
             now = max(now, self.book.recorded_at)
+        self.book.fetch(Account, list(dict.fromkeys(asked.account for asked in batch if asked.account is not None)))
         decided = []
         for asked in batch:
             decision = Decision(self.book, asked.context, now)

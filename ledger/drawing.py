@@ -19,7 +19,7 @@ from ledger.facts import Fact, fact_of
 from ledger.ids import pool_id
 from ledger.ledger import Ledger
 from ledger.rules import Rules
-from ledger.week import WeekNotOver
+from ledger.week import WeekNotOver, require_sound
 
 ACCOUNTS_A_CHUNK: Final = 2_000
 
@@ -31,22 +31,30 @@ class RosterChanged(Exception):
 def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: str) -> Fact:
     """Open a week for enrolments and return its WeekOpened; again, the first one.
 
-    The commitment is the seed of the last week that was opened before: raises WeekNotOver until that one is drawn.
+    The commitment is the seed of the last week that was opened before: raises WeekNotOver until that one is drawn,
+    or when a later week is open already; UnsoundRules; WeekIdError.
     """
     weeks.starts_at(week)
-    recorder = ledger.recorder(week)
-    earlier = [each for each in ledger.weeks() if each != week]
-    commitment = ledger.seeds.anchor
-    if earlier and week not in ledger.weeks():
-        if week < earlier[-1]:
-            raise WeekNotOver(f"week {week} lies before {earlier[-1]}, which is open already")
-        commitment = ledger.desk(earlier[-1]).ask(_seed, actor=actor, request=request).result()
-    recorder.create_table()
+    require_sound(week, rules)
+    opened = ledger.weeks()
+    if week not in opened and opened and week < opened[-1]:
+        raise WeekNotOver(f"week {week} lies before {opened[-1]}, which is open already")
+    commitment = _commitment(ledger, [each for each in opened if each < week], actor=actor, request=request)
+    ledger.recorder(week).create_table()
 
     def decide(on: Decision) -> Fact:
         return on.week().open(week=week, rules=rules, seed_commitment=commitment)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request).result()
+
+
+def _commitment(ledger: Ledger, earlier: Sequence[str], *, actor: str, request: str) -> str:
+    """Return the seed that the last week revealed, or the chain's anchor where there was no week yet."""
+    for week in reversed(earlier):
+        seed = ledger.desk(week).ask(_seed, actor=actor, request=request).result()
+        if seed is not None:
+            return seed
+    return ledger.seeds.anchor
 
 
 def draw(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
@@ -103,8 +111,9 @@ def _open_accounts(on: Decision, *, seats: Sequence[tuple[str, UUID]]) -> None:
         account.open(pool_id=pool_id(on.log, name), pool_name=name, grant=grant)
 
 
-def _seed(on: Decision) -> str:
-    return on.week().draw_seed
+def _seed(on: Decision) -> str | None:
+    """Return the week's seed; None where a crash left its log without a week."""
+    return on.week().draw_seed if on.week().opened is not None else None
 
 
 def _rules_and_commitment(on: Decision) -> tuple[Rules, str]:

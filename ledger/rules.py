@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import Annotated
 
 import msgspec
-
-Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Hours = Annotated[int, msgspec.Meta(ge=0, le=24 * 28)]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
 class Prize(msgspec.Struct, frozen=True, kw_only=True):
     """What one place in a pool wins, in cents."""
 
-    amount_cents: Count
-    rank: Count
+    amount_cents: int
+    rank: int
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """Rule set 1. Credits are whole numbers; hours count from the week's end or its last settlement.
+    """Rule set 1. Credits are whole numbers; hours count from the week's end or its last settlement."""
 
-    The bounds hold wherever rules are read, from a request as from a log.
-    """
-
-    correction_limit_hours: Hours = 72
-    correction_window_hours: Hours = 24
-    grant: Count = 1000
+    correction_limit_hours: int = 72
+    correction_window_hours: int = 24
+    grant: int = 1000
     late_entry: bool = False
-    overtime_leagues: tuple[Text, ...] = ("CFL", "MLB", "NBA", "NCAAB", "NCAAF", "NFL", "NHL", "WNBA")
-    pool_max: Count = 100
-    price_max: Count = 10_000
-    prize_currency: Text = "usd"
-    prize_min_entries: Count = 2
+    overtime_leagues: tuple[str, ...] = ("CFL", "MLB", "NBA", "NCAAB", "NCAAF", "NFL", "NHL", "WNBA")
+    pool_max: int = 100
+    price_max: int = 10_000
+    prize_currency: str = "usd"
+    prize_min_entries: int = 2
     prizes: tuple[Prize, ...] = ()
-    settlement_deadline_hours: Hours = 36
+    settlement_deadline_hours: int = 36
     settles_on_provisional: bool = False
-    stake_max: Count | None = None
-    stake_min: Count = 1
-    version: Text = "1"
+    stake_max: int | None = None
+    stake_min: int = 1
+    version: str = "1"
+
+    def unsound(self) -> list[str]:
+        """Return the names of values that no week can be played by: counts below one, hours below zero."""
+        counts = ("grant", "pool_max", "price_max", "prize_min_entries", "stake_min")
+        hours = ("correction_limit_hours", "correction_window_hours", "settlement_deadline_hours")
+        found = [name for name in counts if getattr(self, name) < 1]
+        found += [name for name in hours if getattr(self, name) < 0]
+        if self.stake_max is not None and self.stake_max < self.stake_min:
+            found.append("stake_max")
+        if any(prize.amount_cents < 1 or prize.rank < 1 for prize in self.prizes):
+            found.append("prizes")
+        return found
 
     def overtime_counts(self, league: str) -> bool:
         """Say whether a league's games settle on the score with overtime; soccer's settle on regulation time."""

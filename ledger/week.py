@@ -32,6 +32,12 @@ class UnknownWeek(LedgerError):
     code = "unknown_week"
 
 
+class UnsoundRules(LedgerError):
+    """The rules hold a value that no week can be played by."""
+
+    code = "unsound_rules"
+
+
 class WeekNotOver(LedgerError):
     """It is too early in the week for this."""
 
@@ -112,7 +118,10 @@ class Week(Aggregate):
 
     def open(self, *, week: str, rules: Rules, seed_commitment: str) -> Fact:
         """Open the week for enrolments."""
-        return self.opened or self.trigger(
+        if self.opened is not None:
+            return self.opened
+        require_sound(week, rules)
+        return self.trigger(
             WeekOpened(
                 ends_at=Instant.of(weeks.ends_at(week)),
                 rules=rules,
@@ -240,3 +249,10 @@ class Week(Aggregate):
                 self.finalised = fact
             case WeekSealed():
                 self.sealed = fact
+
+
+def require_sound(week: str, rules: Rules) -> None:
+    """Refuse rules that no week can be played by."""
+    unsound = rules.unsound()
+    if unsound:
+        raise UnsoundRules(f"week {week} cannot be played by these values: {', '.join(unsound)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -157,6 +156,7 @@ def test_caller_is_told_when_the_database_stays_away(
             with pytest.raises(LedgerUnavailable, match="does not answer"):
                 command.result(PATIENCE)
     assert suspending().result(PATIENCE).event.TOPIC == "game.market_suspended"
+    house.ledger.datastore.drop_dead_connections()
     house.audit()
 
 
@@ -175,29 +175,29 @@ class Fault(BaseException):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("place", ["append", "conclude"])
+@pytest.mark.parametrize("place", ["append", "_conclude"])
 def test_dying_desk_leaves_nobody_waiting(
     house: House, game: Listed, entries: list[UUID], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """The batch under way and the queue behind it are answered, and the service is told to stop."""
-    desk, late = house.ledger.desk(WEEK), threading.Event()
+    desk = house.ledger.desk(WEEK)
+    reached, late = threading.Event(), threading.Event()
 
     def fail(*_: Any, **__: Any) -> Any:
+        reached.set()
         late.wait(PATIENCE)
         raise Fault
 
     house.available(entries[0])
-    with ThreadPoolExecutor(1):
-        with gathered(desk):
-            first = house.bet(entries[0], game)
-        name = "append" if place == "append" else "_conclude"
-        monkeypatch.setattr(desk.recorder if place == "append" else desk, name, fail)
-        second = house.bet(entries[1], game)
-        late.set()
-    first.exception(PATIENCE)
-    with pytest.raises(LedgerUnavailable, match="died"):
-        second.result(PATIENCE)
+    monkeypatch.setattr(desk.recorder if place == "append" else desk, place, fail)
+    under_way = house.bet(entries[0], game)
+    assert reached.wait(PATIENCE)
+    queued = house.bet(entries[1], game)
+    late.set()
+    for bet in (under_way, queued):
+        with pytest.raises(LedgerUnavailable, match="died"):
+            bet.result(PATIENCE)
+    desk.close()
     with pytest.raises(DeskClosed):
         house.bet(entries[2], game)
-    desk.close()
     assert [type(death) for death in house.deaths] == [Fault]

@@ -64,6 +64,10 @@ def json_type(info: inspection.Type) -> Any:
         case inspection.UnionType(types=types):
             named = [json_type(each) for each in types]
             return named if any(isinstance(each, dict) for each in named) else " or ".join(named)
+        case inspection.IntType(ge=int(least), le=int(most)):
+            return f"integer {least} to {most}"
+        case inspection.StrType(min_length=int(least), max_length=int(most)):
+            return f"string of {least} to {most}"
         case _:
             return _NAMES[type(info)]
 
@@ -103,13 +107,15 @@ def values(info: inspection.Type) -> SearchStrategy[Any]:
             return st.dictionaries(keys, values(value), max_size=3)
         case inspection.UnionType(types=types):
             return st.one_of([values(each) for each in types])
+        case inspection.IntType(ge=least, le=most):
+            return st.integers(-SAFE if least is None else least, SAFE if most is None else most)
+        case inspection.StrType(min_length=least, max_length=most):
+            return st.text(min_size=least or 0, max_size=most or 10)
         case _:
             return _VALUES[type(info)]()
 
 
 _VALUES: dict[type[inspection.Type], Callable[[], SearchStrategy[Any]]] = {
-    inspection.IntType: lambda: st.integers(-SAFE, SAFE),
-    inspection.StrType: lambda: st.text(max_size=10),
     inspection.BoolType: st.booleans,
     inspection.NoneType: st.none,
     inspection.UUIDType: st.uuids,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -60,3 +61,20 @@ def test_hours_become_durations() -> None:
 def test_overtime_counts_in_us_leagues_and_not_in_soccer(league: str, counts: bool) -> None:
     """A league that is not on the list settles on regulation time."""
     assert Rules().overtime_counts(league) is counts
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"grant": 0}, "grant"),
+        ({"pool_max": 0}, "pool_max"),
+        ({"stake_min": -1}, "stake_min"),
+        ({"stake_min": 10, "stake_max": 9}, "stake_max"),
+        ({"settlement_deadline_hours": -1}, "settlement_deadline_hours"),
+        ({"prizes": (Prize(amount_cents=0, rank=1),)}, "prizes"),
+    ],
+)
+def test_values_that_no_week_can_be_played_by_are_named(changed: dict[str, Any], named: str) -> None:
+    """A week is opened by sound rules only: counts from one, hours from zero."""
+    assert Rules(**changed).unsound() == [named]
+    assert Rules().unsound() == []
