@@ -49,13 +49,14 @@ def reschedule(ledger: Ledger, *, week: str, game_id: UUID, starts_at: datetime,
     """Move a game's start: within the week bets stand; out of it the listing ends and its bets are returned."""
 
     def decide(on: Decision) -> list[Fact]:
-        game = on.game(game_id)
-        if game.moved_out or on.week().finalised is not None:
+        game, settlement = on.game(game_id), on.settlement(game_id)
+        if game.listed is None or game.moved_out or on.week().finalised is not None:
             return []
         if on.week().starts_at <= starts_at < on.week().ends_at:
-            return _facts(game.reschedule(starts_at=starts_at))
+            # A game that has ended is not unlocked by a late message: everybody knows its result.
+            return [] if settlement.words else _facts(game.reschedule(starts_at=starts_at))
         moved = game.move_out(starts_at=starts_at)
-        returned = on.settlement(game_id).record(
+        returned = settlement.record(
             Word(game_id=game_id, source=game.listing.source, status=POSTPONED),
             rules=on.week().rules,
             final=False,
@@ -146,7 +147,7 @@ def lock_started(ledger: Ledger, *, week: str, game_id: UUID, actor: str, reques
 
     def decide(on: Decision) -> list[Fact]:
         game = on.game(game_id)
-        if game.moved_out or on.now < game.starts_at:
+        if game.listed is None or game.moved_out or on.now < game.starts_at:
             return []
         return _facts(game.lock(why=SCHEDULED_START))
 
