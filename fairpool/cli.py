@@ -30,6 +30,7 @@ from fairpool.embedded import EmbeddedServerError
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
 from fairpool.settings import Settings
+from fairpool.web import PortTaken
 from feeds.feedfile import FeedFileError
 from feeds.nflverse import NflverseError
 from ledger.aggregate import LedgerError
@@ -48,6 +49,7 @@ _MENDABLE = (
     NothingToPlay,
     OperationalError,
     PermissionError,
+    PortTaken,
     SecretUnusable,
     UnknownProjection,
     ValidationError,
@@ -83,7 +85,7 @@ def application() -> typer.Typer:
 def _options(
     context: typer.Context,
     data: Annotated[
-        Path | None, typer.Option(help="Data directory of the embedded servers.", envvar="FAIRPOOL_DATA")
+        Path | None, typer.Option(help="Data directory of the embedded servers, in place of FAIRPOOL_DATA.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
 ) -> None:

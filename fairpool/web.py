@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -21,6 +22,10 @@ from fairpool.schema import all_migrations
 from fairpool.secrets_file import token_key
 
 
+class PortTaken(Exception):
+    """Another program listens there: stop it, or choose another port with --port or FAIRPOOL_API_PORT."""
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to the process that it is a part of."""
 
@@ -35,8 +40,6 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
     settings = built.settings
     config = uvicorn.Config(
         create_app(services(built, test_clock=test_clock)),
-        host=settings.api_host,
-        port=settings.api_port,
         http="httptools",
         lifespan="off",
         access_log=False,
@@ -45,9 +48,9 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
         timeout_graceful_shutdown=10,
     )
     server = _Server(config)
-    socket = config.bind_socket()
-    port = socket.getsockname()[1]
-    task = asyncio.create_task(server.serve(sockets=[socket]), name="api")
+    listening = _listen(settings.api_host, settings.api_port)
+    port = listening.getsockname()[1]
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="api")
 
     def ended(done: asyncio.Task[None]) -> None:
         if not server.should_exit:
@@ -61,7 +64,7 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
     finally:
         server.should_exit = True
         await task
-        socket.close()
+        listening.close()
 
 
 def services(built: Core, *, test_clock: TestClock | None = None) -> Services:
@@ -92,3 +95,12 @@ def passwords(built: Core) -> Passwords:
 
 def _why(task: asyncio.Task[None]) -> BaseException:
     return (None if task.cancelled() else task.exception()) or Died("the API ended")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise PortTaken(
+            f"cannot listen on {host}:{port} ({error.strerror}): choose another port with --port"
+        ) from error
