@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import nats
@@ -118,17 +118,27 @@ class Consumer:
         """Consume until cancelled, also over a restart of the server; raises NotFoundError if the consumer is gone."""
         subscription = await self._context.pull_subscribe_bind(CONSUMER, self._stream)
         self.taken_to = await self._acknowledged_to()
-        while True:
-            try:
-                for message in await self._fetched(subscription):
-                    await self._take(message)
-                await asyncio.to_thread(self._between)
-            except ConnectionClosedError:
-                raise
-            except (NatsError, *_OUTAGES) as error:
-                _log.warning("the feed waits: %s", error or type(error).__name__)
-                await asyncio.sleep(self._pause_seconds)
-                await self._look_for_consumer()
+        try:
+            while True:
+                await self._take_batch(subscription)
+        finally:
+            # A request that is left open would draw a message that nobody takes, for as long as `ack_wait`.
+            with suppress(NatsError):
+                await subscription.unsubscribe()
+
+    async def _take_batch(self, subscription: JetStreamContext.PullSubscription) -> None:
+        try:
+            for message in await self._fetched(subscription):
+                _heed_cancellation()
+                await self._take(message)
+            _heed_cancellation()
+            await asyncio.to_thread(self._between)
+        except ConnectionClosedError:
+            raise
+        except (NatsError, *_OUTAGES) as error:
+            _log.warning("the feed waits: %s", error or type(error).__name__)
+            await asyncio.sleep(self._pause_seconds)
+            await self._look_for_consumer()
 
     async def _acknowledged_to(self) -> int:
         """Return how far an earlier run came: what it acknowledged does not come again."""
@@ -186,3 +196,10 @@ class Consumer:
 
     def _note(self, message: Msg) -> None:
         self.taken_to = max(self.taken_to, message.metadata.sequence.stream)
+
+
+def _heed_cancellation() -> None:
+    """End the task if that was asked for: a wait that is over at the same moment swallows it, before Python 3.12."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -72,9 +72,9 @@ def test_a_result_means_the_last_listing_that_had_started(make_week: MakeWeek) -
     week.game("out", second)
     listings = fresh(week)
 
-    def of_result(name: str, moment: object) -> str | None:
-        meant = listings.meant(SOURCE, name, result_at=moment)  # type: ignore[arg-type]
-        return meant and meant.week
+    def of_result(name: str, moment: datetime) -> str | None:
+        meant = listings.meant(SOURCE, name, result_at=moment)
+        return None if meant is None else meant.week
 
     last = listings.meant(SOURCE, "g1")
     assert last is not None

@@ -79,7 +79,11 @@ def played(week: SmallWeek, *names: str, at_score: tuple[int, int] = (27, 20)) -
 
 
 def resolved(week: SmallWeek) -> Counter[UUID]:
-    return Counter(event.bet_id for kind in (BetWon, BetLost, StakeReturned) for event in week.events(kind))
+    return Counter(
+        [event.bet_id for event in week.events(BetWon)]
+        + [event.bet_id for event in week.events(BetLost)]
+        + [event.bet_id for event in week.events(StakeReturned)]
+    )
 
 
 def chunks(week: SmallWeek, name: str) -> list[tuple[int, int, int]]:
