@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ledger.aggregate import LedgerError
 from ledger.book import Decision
-from ledger.desk import RowThere
+from ledger.deciding import RowThere
 from ledger.draw import pool_name
 from ledger.entry import NotEnrolled
 from ledger.events import AccountOpened
@@ -39,6 +39,7 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
             raise _ComesLate
         if not late:
             on.week().admit(on.now)
+            on.must_be_recorded_before(on.week().starts_at)
         if known is None:
             on.write(Row("entries", {"entry": entry, "player_id": player_id, "week": week}))
         enrolled = registration.enrol(entry=entry, via=via, rules_hash=on.week().rules_hash, payment_id=payment_id)
@@ -46,12 +47,17 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
             _open_late(on, ledger, entry)
         return enrolled
 
-    desk = ledger.desk(week)
+    def ask(*, alone: bool) -> Fact:
+        return (
+            ledger.desk(week).ask(partial(decide, alone=alone), actor="player", request=request, alone=alone).result()
+        )
+
     try:
-        return desk.ask(partial(decide, alone=False), actor="player", request=request).result()
-    except _ComesLate:
-        # The sizes of all pools decide, so nobody may append meanwhile.
-        return desk.ask(partial(decide, alone=True), actor="player", request=request, alone=True).result()
+        try:
+            return ask(alone=False)
+        except _ComesLate:
+            # The sizes of all pools decide, so nobody may append meanwhile.
+            return ask(alone=True)
     except RowThere:
         return enrol(ledger, player_id=player_id, week=week, via=via, request=request, payment_id=payment_id)
 
@@ -64,6 +70,7 @@ def withdraw(ledger: Ledger, *, player_id: UUID, week: str, request: str, reason
 
     def decide(on: Decision) -> Fact:
         on.week().admit(on.now)
+        on.must_be_recorded_before(on.week().starts_at)
         return on.registration(entry).withdraw(reason=reason)
 
     return ledger.desk(week).ask(decide, actor="player", request=request).result()

@@ -22,7 +22,6 @@ from ledger.events import (
     StakeReturned,
 )
 from ledger.ledger import Ledger
-from ledger.seeds import SeedChain
 from ledger.settling import PlacedBet
 from projections.bets import Bets
 from projections.catalogue import projections
@@ -201,7 +200,7 @@ def another_process(dsn: str, week: SmallWeek) -> Iterator[Settler]:
         datastore,
         clock=week.clock,
         new_id=uuid4,
-        seeds=SeedChain(bytes(32), length=8),
+        seeds=week.ledger.seeds,
         on_death=week.deaths.append,
     )
     runner = SteppedRunner(datastore, projections())

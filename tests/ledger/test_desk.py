@@ -17,7 +17,8 @@ from ledger import closing, listing
 from ledger.account import InsufficientCredits
 from ledger.aggregate import LedgerError
 from ledger.book import Decision
-from ledger.desk import Desk, DeskClosed, RowThere
+from ledger.deciding import RowThere
+from ledger.desk import Desk, DeskClosed
 from ledger.events import GameLocked, StakePlaced
 from ledger.facts import Fact
 from ledger.game import MarketClosed, QuoteChanged
