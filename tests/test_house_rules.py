@@ -37,9 +37,6 @@ EXCEPTIONS = {
         "fairpool/secrets_file.py": "makes the service's secrets, once",
         "fairpool/web.py": "the composition root chooses where ids come from",
     },
-    "libraries_stay_behind_their_doors": {
-        "fairpool/cli.py": "tells a lost database, which the event store's library wraps, in one line",
-    },
     "queries_are_read_by_their_names": {
         "ledger/recorder.py": "a recorder is of one log: its method is open, the database's function open_log",
     },

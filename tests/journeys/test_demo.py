@@ -40,7 +40,7 @@ def test_a_demo_without_players_runs_an_empty_week() -> None:
     assert (report["pools"], report["bets"]["placed"], report["audit"]["ok"]) == ([], 0, True)
 
 
-@pytest.mark.parametrize(("season", "week"), [(2012, 10), (2014, 5), (2016, 8), (2018, 17)])
+@pytest.mark.parametrize(("season", "week"), [(2012, 10), (2014, 5), (2018, 1)])
 def test_real_weeks_settle_as_the_oracle_says(tmp_path: Path, real_games: Path, season: int, week: int) -> None:
     """Weeks of the table of real games play, ties and pushes included, and agree with the independent program."""
     feed = tmp_path / "feed.jsonl"
