@@ -58,12 +58,19 @@ class Settler:
                 stop.wait(1.0)
 
     def step(self) -> int:
-        """Settle all that is to be settled now, and return how many games that were."""
+        """Settle all that is to be settled now, and return how many games that were; raises ProjectionBehind."""
         self._look()
         waiting = list(self._pending.items())
+        behind: list[ProjectionBehind] = []
         for stream, (week, game_id) in waiting:
-            self.settle(week=week, game_id=game_id)
-            self._pending.pop(stream, None)
+            try:
+                self.settle(week=week, game_id=game_id)
+                self._pending.pop(stream, None)
+            except ProjectionBehind as error:
+                # The games of other weeks need not wait for a projection that stopped in this one.
+                behind.append(error)
+        if behind:
+            raise behind[0]
         return len(waiting)
 
     def settle(self, *, week: str, game_id: UUID) -> None:

@@ -12,6 +12,7 @@ from ledger.ledger import Ledger
 from ledger.recorder import LogRecorder
 from ledger.settlement import Settlement
 from ledger.standings import standings_hash
+from ledger.week import WeekNotResolved
 
 
 class Balances:
@@ -75,12 +76,17 @@ def settle_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
 
 
 def finalise_week(ledger: Ledger, *, week: str, actor: str, request: str, override: bool = False) -> Fact:
-    """Make the week final; raises WeekNotOver inside the correction window, unless an operator overrides it."""
+    """Make the week final; raises WeekNotOver inside the correction window, unless an operator overrides it.
+
+    Raises WeekNotResolved while a correction is under way, or after one until the week is settled again.
+    """
     recorder = ledger.recorder(week)
     balances = Balances(recorder)
 
     def decide(on: Decision) -> Fact:
-        unresolved = _unresolved(on)
+        unresolved, settled = _unresolved(on), on.week().settled
+        if on.week().finalised is None and settled and _resolved_since(on.settlements(on.games()), settled):
+            raise WeekNotResolved(f"week {week} was corrected since it was settled: settle it again first")
         balances.advance(until=on.known)
         return on.week().finalise(
             at=on.now, unresolved=unresolved, standings_hash=balances.standings_hash(week), override=override

@@ -41,10 +41,7 @@ def record_result(ledger: Ledger, *, week: str, word: Word, actor: str, request:
     """
 
     def decide(on: Decision) -> list[Fact]:
-        game = on.game(word.game_id)
-        if game.listed is None:
-            return []
-        return _record(on, game, word)
+        return _record(on, on.game(word.game_id), word)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request)
 
@@ -92,7 +89,7 @@ def is_over(ledger: Ledger, *, week: str, game_id: UUID) -> Future[bool]:
 def _record(on: Decision, game: Game, word: Word) -> list[Fact]:
     final = on.week().finalised is not None
     settlement = on.settlement(game.id)
-    if settlement.is_old(word):
+    if game.listed is None or settlement.is_old(word):
         return []
     locked = None if final else game.lock(why="cancelled" if word.status in ("cancelled", "abandoned") else "result")
     recorded = settlement.record(word, rules=on.week().rules, final=final)
@@ -107,7 +104,8 @@ def progress(ledger: Ledger, *, week: str, game_id: UUID) -> Future[Progress]:
         done = settlement.resolution == 0 or settlement.is_resolved
         return Progress(settlement.resolution, settlement.settled_to, settlement.cut, done)
 
-    return ledger.desk(week).ask(decide, actor="settler", request="progress")
+    # Alone, because a result in the same batch would have no position yet, and the cut is one.
+    return ledger.desk(week).ask(decide, actor="settler", request="progress", alone=True)
 
 
 def settle_chunk(

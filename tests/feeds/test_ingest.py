@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -294,6 +295,29 @@ def test_a_closed_week_lists_no_game(week: SmallWeek) -> None:
     assert week.game("g1") is Taken.REPEATED
     assert week.result("g1", 27, 20) is Taken.DEAD
     assert week.events(GameScheduled) == []
+
+
+def test_threads_that_hear_the_same_messages_apply_each_once(week: SmallWeek) -> None:
+    """The consumer takes messages while waiting ones are applied: they take turns."""
+    said = [
+        week.message("game", "g1", league="NFL", home="BAL", away="CIN", starts_at=KICK_OFF),
+        *(week.message("quote", "g1", market=market, **fields) for market, fields in MARKETS.items()),
+    ]
+    start = threading.Barrier(3)
+
+    def hear() -> None:
+        start.wait()
+        for body in said:
+            week.ingest.take(body, subject="sports.test")
+            week.ingest.take_waiting()
+
+    threads = [threading.Thread(target=hear) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(week.events(GameScheduled)), len(week.events(MarketQuoted))) == (1, len(MARKETS))
+    assert (week.ingest.counts[Taken.APPLIED], week.dead()) == (len(said), [])
 
 
 def test_every_message_is_counted_by_what_became_of_it(week: SmallWeek) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -22,6 +23,7 @@ from feeds.ingest import Taken
 from feeds.jetstream import CONSUMER, DELIVERIES_MAX, Consumer, Publisher, connected, provision
 from feeds.messages import encode, parse
 from ledger.desk import LedgerUnavailable
+from tests.feeds.forwarding import forwarded
 from tests.feeds.small_week import SmallWeek, at
 
 # Less than the server waits for an acknowledgement: one that is missing shows.
@@ -249,6 +251,52 @@ def test_a_message_is_let_go_only_once_its_dead_letter_is_kept(nats_url: str) ->
     asyncio.run(run())
 
 
+def test_a_consumer_that_was_stopped_draws_no_further_message(nats_url: str) -> None:
+    """Stopped between two batches it ends, time and again; what is published then comes to the next one at once."""
+    bodies = [b"%d" % number for number in range(20)]
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            taking, idle, loop = Taking(), asyncio.Event(), asyncio.get_running_loop()
+
+            def between() -> None:
+                loop.call_soon_threadsafe(idle.set)
+
+            for number, body in enumerate(bodies, start=1):
+                await on.publish(body)
+                async with consuming(on, taking, between=between):
+                    await taking.until(number)
+                    idle.clear()
+                    await asyncio.wait_for(idle.wait(), PATIENCE_SECONDS)
+            assert taking.handled == bodies
+
+    asyncio.run(run())
+
+
+def test_a_consumer_ends_at_whatever_moment_it_is_stopped(nats_url: str) -> None:
+    """Also just when a message comes, which is when a wait forgets that it was cancelled."""
+    rounds, apart = 100, 20e-6
+
+    async def run() -> None:
+        async with stream(nats_url) as on:
+            for number in range(rounds):
+                taking = Taking()
+                consumer = Consumer(on.context, handle=taking.handle, bury=taking.bury, stream=on.name)
+                task = asyncio.create_task(consumer.run())
+                await on.publish(b"first")
+                await taking.until(1)
+                publishing = asyncio.create_task(on.publish(b"second"))
+                moment = time.perf_counter() + number * apart
+                while time.perf_counter() < moment:
+                    await asyncio.sleep(0)
+                task.cancel()
+                await publishing
+                assert (await asyncio.wait([task], timeout=PATIENCE_SECONDS))[1] == set()
+                await on.context.purge_stream(on.name)
+
+    asyncio.run(run())
+
+
 def test_between_batches_the_consumer_does_what_it_was_given_to_do(nats_url: str) -> None:
     """Also where nothing comes: that is how waiting messages are applied though the feed is silent."""
 
@@ -256,7 +304,7 @@ def test_between_batches_the_consumer_does_what_it_was_given_to_do(nats_url: str
         async with stream(nats_url) as on:
             called, loop = asyncio.Event(), asyncio.get_running_loop()
             async with consuming(on, Taking(), between=lambda: loop.call_soon_threadsafe(called.set)):
-                await asyncio.wait_for(called.wait(), PATIENCE_SECONDS)
+                assert await asyncio.wait_for(called.wait(), PATIENCE_SECONDS)
 
     asyncio.run(run())
 
@@ -309,38 +357,6 @@ def test_what_is_published_reaches_the_ledger(nats_url: str, week: SmallWeek) ->
     week.react()
     assert week.on_offer("g.1", "spread").line == "-6.0"
     week.play_out()
-
-
-@asynccontextmanager
-async def forwarded() -> AsyncIterator[tuple[int, Callable[[str], None]]]:
-    """A TCP port that stays while the server behind it is exchanged: gives it, and the setter of the server's URL."""
-    target: list[int] = []
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", target[-1])
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer))
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], lambda url: target.append(int(url.rpartition(":")[2]))
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def test_the_consumer_survives_a_restart_of_the_server(tmp_path: Path) -> None:

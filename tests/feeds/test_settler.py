@@ -26,7 +26,7 @@ from ledger.settling import PlacedBet
 from projections.bets import Bets
 from projections.catalogue import projections
 from tests.feeds.conftest import MakeWeek
-from tests.feeds.small_week import WEEK, SmallWeek, SteppedRunner, at
+from tests.feeds.small_week import NEXT_WEEK, WEEK, SmallWeek, SteppedRunner, at
 
 KICK_OFF = at("Thu 20:15")
 BETS, CHUNK = 7, 2
@@ -249,15 +249,20 @@ def test_a_settler_overtaken_between_two_chunks_goes_on_behind_the_other(week: S
     week.audit()
 
 
-def test_settlement_waits_for_a_projection_that_stopped(week: SmallWeek) -> None:
+def test_settlement_waits_for_a_projection_that_stopped_in_that_week_only(make_week: MakeWeek) -> None:
     """It says which, settles nothing on what it cannot see, and goes on once the projection does."""
+    week = make_week(opens_weeks=True)
+    week.begin("ann", "bob")
+    week.game("g2", at("Thu 20:15", week=NEXT_WEEK))
     bets = played(week, "g1")
+    week.result("g2", 27, 20)
     with week.datastore.connection() as connection, connection.transaction():
         week.runner.positions.lock_free(connection, WEEK)
         week.runner.positions.stop(connection, WEEK, ["bets"], "a poison event")
     with pytest.raises(ProjectionBehind, match=WEEK):
         week.settler.step()
     assert week.facts(ChunkSettled, SettlementCompleted) == []
+    assert len(week.facts(SettlementCompleted, week=NEXT_WEEK)) == 1
     week.runner.positions.retry()
     assert week.settler.step() == 1
     assert resolved(week) == Counter(bets)

@@ -90,3 +90,8 @@ def keeps_its_gates(facts: Iterable[Fact]) -> None:
                 market_id=stake.market_id, odds_id=stake.odds_id, outcome=stake.outcome, at=fact.at
             )
             assert (offer.line, offer.price) == (stake.line, stake.price)
+
+
+def balances(facts: Iterable[Fact]) -> dict[UUID, int]:
+    """What each entry has at the end of the log."""
+    return {fact.stream: fact.event.available for fact in facts if hasattr(fact.event, "available")}

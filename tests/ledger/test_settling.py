@@ -24,7 +24,8 @@ from ledger.events import (
 from ledger.facts import Fact
 from ledger.settlement import CLOCK, OPERATOR, ConflictingResult, StaleChunk
 from ledger.settling import PlacedBet
-from tests.examples import ENDS_AT, KICK_OFF, WEEK
+from tests.examples import ENDS_AT, KICK_OFF, WEEK, word
+from tests.ledger.desks import gathered
 from tests.ledger.playing import PATIENCE, House, Listed
 
 MOVEMENTS = (BetWon, BetLost, StakeReturned, PayoutCorrected)
@@ -320,15 +321,13 @@ def test_betting_on_other_games_goes_on_meanwhile(house: House, entries: list[UU
     house.audit()
 
 
-def test_second_resolution_read_in_the_batch_that_records_it_is_not_taken_for_settled(
-    house: House, entries: list[UUID], game: Listed
-) -> None:
-    """Progress asked while a correction is being appended names its cut, or is not what comes next."""
+def test_progress_asked_with_the_result_knows_its_cut(house: House, entries: list[UUID], game: Listed) -> None:
+    """Also where both queued at the same moment: the settler is never told to settle up to nowhere."""
     house.must_bet(entries[0], game)
-    settled_at(house, game, 35, 20)
-    house.result(game, 20, 35, revision=2)
-    with pytest.raises(StaleChunk):
-        settling.complete(house.ledger, week=WEEK, game_id=game.game_id, resolution=2, staked=100).result(PATIENCE)
-    house.settle(game)
-    assert house.available(entries[0]) == 900
-    house.audit()
+    with gathered(house.ledger.desk(WEEK)):
+        recording = settling.record_result(
+            house.ledger, week=WEEK, word=word(game_id=game.game_id), actor="feed:feed", request="result"
+        )
+        asking = settling.progress(house.ledger, week=WEEK, game_id=game.game_id)
+    recorded = recording.result(PATIENCE)[-1]
+    assert asking.result(PATIENCE) == (1, 0, recorded.position, False)
