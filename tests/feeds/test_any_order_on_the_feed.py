@@ -89,7 +89,7 @@ def test_messages_in_any_order_and_number_settle_alike(make_week: MakeWeek) -> N
     week.begin("ann", rules=Rules(grant=1_000_000))
     numbers = count()
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=6, deadline=None)
     @given(orders)
     def settles_alike(order: tuple[list[int], list[tuple[int, int]], set[int]]) -> None:
         permutation, again, reactions = order

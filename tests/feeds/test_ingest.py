@@ -318,6 +318,9 @@ def test_threads_that_hear_the_same_messages_apply_each_once(week: SmallWeek) ->
         thread.join()
     assert (len(week.events(GameScheduled)), len(week.events(MarketQuoted))) == (1, len(MARKETS))
     assert (week.ingest.counts[Taken.APPLIED], week.dead()) == (len(said), [])
+    for starts in (at("Thu 20:15", week=NEXT_WEEK), KICK_OFF):
+        week.game("g1", starts)
+    assert week.listing("g1").number == 2
 
 
 def test_every_message_is_counted_by_what_became_of_it(week: SmallWeek) -> None:
