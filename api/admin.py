@@ -16,7 +16,7 @@ from api.reading import WeekNamed, WeekOpened
 from api.services import ServicesDep
 from api.tokens import Principal
 from ledger import closing, drawing
-from ledger.facts import Fact
+from ledger.facts import Fact, canonical, read_as
 from ledger.rules import Rules
 
 router = APIRouter(prefix="/admin/weeks/{week}", tags=["admin"])
@@ -116,7 +116,7 @@ def _rules(overrides: dict[str, Any]) -> Rules:
     try:
         if unknown:
             raise msgspec.ValidationError(f"there is no rule {', '.join(sorted(unknown))}")
-        return msgspec.convert(overrides, Rules, strict=True)
+        return read_as(Rules, canonical(overrides))
     except msgspec.ValidationError as error:
         reason = {"loc": ("body", "rules"), "type": "rules", "msg": str(error)}
         raise RequestValidationError([reason]) from error

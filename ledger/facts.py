@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from ledger.events import Event, event_types
 from ledger.ids import position_token
 from ledger.instants import Instant
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class UnknownTopic(Exception):
@@ -89,11 +92,23 @@ def _decode_special(wanted: type, value: Any) -> Any:
 
 
 _CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=_encode_special)
+_BUILDING = threading.Lock()
 
 
 @cache
-def _decoder(event_type: type[Event]) -> msgspec.json.Decoder[Event]:
-    return msgspec.json.Decoder(event_type, dec_hook=_decode_special)
+def _decoder(struct: type[S]) -> msgspec.json.Decoder[S]:
+    # While msgspec looks at a type for the first time, another thread that uses the type crashes the process.
+    with _BUILDING:
+        return msgspec.json.Decoder(struct, dec_hook=_decode_special)
+
+
+def read_as(struct: type[S], text: bytes) -> S:
+    """Return what a JSON text says, as an event or a part of one; raises msgspec.ValidationError where it does not fit.
+
+    Such types are read here only, in any thread: the first use of one must not meet another.
+    """
+    value: S = _decoder(struct).decode(text)
+    return value
 
 
 def canonical(value: Any) -> bytes:
@@ -113,11 +128,11 @@ def decode(record: Record, *, upcasts: Upcasts = UPCASTS) -> Event:
         raise UnknownTopic(f"{record.token}: {record.topic} schema {record.schema} is newer than this release")
     try:
         if record.schema == event_type.SCHEMA:
-            return _decoder(event_type).decode(record.state)
+            return read_as(event_type, record.state)
         data = msgspec.json.decode(record.state)
         for schema in range(record.schema, event_type.SCHEMA):
             data = upcasts[record.topic, schema](data)
-        return msgspec.convert(data, event_type, dec_hook=_decode_special)
+        return read_as(event_type, canonical(data))
     except (msgspec.DecodeError, KeyError, ValueError) as error:
         raise UnreadableEvent(f"{record.token}: {record.topic} schema {record.schema}: {error}") from error
 

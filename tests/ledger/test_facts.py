@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +29,7 @@ from ledger.facts import (
 from ledger.instants import Instant
 from tests.examples import game_scheduled, quoted, stake_placed, week_opened
 
+ROOT = Path(__file__).parents[2]
 SETTLED_AT = Instant(2026, 11, 23, 6, tzinfo=UTC)
 
 
@@ -195,6 +199,13 @@ def test_older_schema_without_an_upcast_stops_the_reader() -> None:
     assert UPCASTS == {}
     with pytest.raises(UnreadableEvent, match="schema 0"):
         decode(record("week.settled", {"count": 3, "hash": "s3"}, schema=0))
+
+
+def test_first_events_may_be_read_by_many_threads_at_once() -> None:
+    """A service starts with several readers: none may meet a type that another is still looking at."""
+    for _ in range(10):
+        read = subprocess.run([sys.executable, "-m", "tests.ledger.first_reads"], cwd=ROOT, check=False)
+        assert read.returncode == 0
 
 
 def test_older_schema_with_times_and_ids_is_upcast() -> None:
