@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.players import Player
+from api.principal import PUBLIC
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -66,7 +67,7 @@ class LoggedIn(BaseModel):
     expires_in: int
 
 
-@router.post("/signup", status_code=201)
+@router.post("/signup", status_code=201, openapi_extra=PUBLIC)
 async def signup(body: Signup, services: ServicesDep) -> LoggedIn:
     """Make an account and log in. Refused with `email_taken`."""
     password_hash = await run_sync(services.passwords.hash, body.password, limiter=services.hashing)
@@ -76,7 +77,7 @@ async def signup(body: Signup, services: ServicesDep) -> LoggedIn:
     return _logged_in(services, player)
 
 
-@router.post("/login")
+@router.post("/login", openapi_extra=PUBLIC)
 async def login(body: Login, services: ServicesDep) -> LoggedIn:
     """Log in. Refused with `wrong_credentials`, in the same words and time for an unknown address."""
     player = await run_in_threadpool(services.players.player_with_email, body.email)

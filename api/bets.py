@@ -47,7 +47,7 @@ class PlaceBet(BaseModel):
 
 
 _PLACE_BET_DOCUMENTED: Final[dict[str, Any]] = {
-    "security": [{"bearer": []}],
+    "security": [{"bearer": ["play"]}],
     "parameters": [
         {
             "in": "header",
@@ -123,7 +123,7 @@ async def place_bet(request: Request) -> Response:
     """Place a bet. The same Idempotency-Key again gets the same answer, also when the week is long over."""
     # The hot path reads its request by hand: FastAPI's dependencies would take longer than the ledger does.
     services = await services_of(request)
-    player = identify(request, "player")
+    player = await identify(request, "play")
     key = required_key(request)
     body = await _read(PlaceBet, request)
     week = await _week_of_market(services, body.market_id)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel
 
 from api.errors import Refusal
+from api.principal import PUBLIC
 from api.quotes import Moment, QuoteShown, shown_prices
 from api.reading import CAUGHT_UP, Shown
 from api.services import Services, ServicesDep
@@ -91,7 +92,7 @@ Day = Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2999, 12, 31), e
 Zone = Annotated[str, Query(max_length=64, examples=[NEW_YORK.key]), AfterValidator(_zone)]
 
 
-@router.get("", dependencies=[CAUGHT_UP])
+@router.get("", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def list_games(services: ServicesDep, date: Day = None, zone: Zone = NEW_YORK.key) -> GameList:
     """Return the games that start on a date, today's unless it is given."""
     clocks = ZoneInfo(zone)
@@ -101,13 +102,13 @@ def list_games(services: ServicesDep, date: Day = None, zone: Zone = NEW_YORK.ke
     return GameList(date=day, zone=zone, data=[GameShown.of(game) for game in games])
 
 
-@router.get("/{game_id}", dependencies=[CAUGHT_UP])
+@router.get("/{game_id}", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def get_game(game_id: UUID, services: ServicesDep) -> GameShown:
     """Return a game."""
     return GameShown.of(_game(services, game_id))
 
 
-@router.get("/{game_id}/markets", dependencies=[CAUGHT_UP])
+@router.get("/{game_id}/markets", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def list_markets(game_id: UUID, services: ServicesDep) -> Markets:
     """Return a game's markets with their current quotes."""
     game, now = _game(services, game_id), services.clock()

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.errors import KINDS, Refusal
+from api.principal import PUBLIC
 from api.services import Services, ServicesDep
 from ledger.datastore import cursor_on
 from ledger.sql import queries
@@ -47,19 +48,19 @@ class ProblemKinds(BaseModel):
     data: list[ProblemKind]
 
 
-@router.get("/")
+@router.get("/", openapi_extra=PUBLIC)
 async def get_index() -> Index:
     """Return where to begin."""
     return Index()
 
 
-@router.get("/healthz")
+@router.get("/healthz", openapi_extra=PUBLIC)
 async def get_health() -> Health:
     """Answer as long as the process lives."""
     return Health()
 
 
-@router.get("/readyz")
+@router.get("/readyz", openapi_extra=PUBLIC)
 def get_readiness(services: ServicesDep) -> Health:
     """Answer if the service can serve: database there and migrated, no projection stopped. Else `not_ready`."""
     missing = services.migrations - _migrations(services)
@@ -71,13 +72,13 @@ def get_readiness(services: ServicesDep) -> Health:
     return Health()
 
 
-@router.get("/api/problems")
+@router.get("/api/problems", openapi_extra=PUBLIC)
 async def list_problems() -> ProblemKinds:
     """Return every kind of problem that the API answers with."""
     return ProblemKinds(data=[_kind(code) for code in sorted(KINDS)])
 
 
-@router.get("/api/problems/{code}")
+@router.get("/api/problems/{code}", openapi_extra=PUBLIC)
 async def get_problem(code: str) -> ProblemKind:
     """Return one kind of problem: what the `type` of a problem points to."""
     if code not in KINDS:

@@ -20,7 +20,6 @@ from projections.pools import Pool
 router = APIRouter(prefix="/weeks/{week}/pools", tags=["pools"])
 
 FORMER_PLAYER: Final = "former player"
-_SEE_ALL: Final = ("operator", "auditor")
 
 
 class PoolShown(Shown):
@@ -85,7 +84,7 @@ def visible_pool(principal: SignedIn, week: WeekNamed, pool: str, services: Serv
     Raises Refusal `unknown_pool`, for others too.
     """
     is_in_week = services.ledger.entries.entry_of(player_id=principal.id, week=week) is not None
-    if is_in_week or principal.role in _SEE_ALL:
+    if is_in_week or "audit" in principal.scopes:
         for each in services.views.pools.pools_of_week(week):
             if pool in (each.name, str(each.pool_id)):
                 return each
@@ -109,7 +108,7 @@ def get_leaderboard(principal: SignedIn, pool: VisiblePool, services: ServicesDe
     lines = []
     for place, standing in enumerate(standings, start=1):
         name, is_me = _shown_as(names, standing.entry, principal)
-        entry = standing.entry if is_me or principal.role in _SEE_ALL else None
+        entry = standing.entry if is_me or "audit" in principal.scopes else None
         lines.append(Line.of(standing, place=place, name=name, is_me=is_me, entry=entry))
     return LeaderboardShown(pool=PoolShown.of(pool), data=lines)
 

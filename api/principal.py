@@ -1,12 +1,13 @@
-"""Who asks: the bearer token of a request, and what its role may do."""
+"""Who asks: the bearer token of a request, and what they may do."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from api.errors import Refusal
@@ -19,20 +20,19 @@ INVALID_TOKEN: Final = 'Bearer error="invalid_token"'
 
 
 class Bearer(SecurityBase):
-    """A dependency: the principal of a request. With `roles`, others are refused."""
+    """A dependency: the principal of a request, which must have the scopes that the route asks for."""
 
-    def __init__(self, *roles: str) -> None:
+    def __init__(self) -> None:
         self.model = HTTPBearer(bearerFormat="JWT", description="The token of POST /api/auth/login.")
         self.scheme_name = "bearer"
-        self._roles = roles
 
-    async def __call__(self, request: Request) -> Principal:
+    async def __call__(self, request: Request, required: SecurityScopes) -> Principal:
         """Return who asks; raises Refusal `unauthenticated` or `forbidden`."""
-        return identify(request, *self._roles)
+        return await identify(request, *required.scopes)
 
 
-def identify(request: Request, *roles: str) -> Principal:
-    """Return who asks, from the request's token; raises Refusal `unauthenticated` or, for another role, `forbidden`."""
+async def identify(request: Request, *scopes: str) -> Principal:
+    """Return who asks, from the request's token; raises Refusal `unauthenticated` or, without a scope, `forbidden`."""
     given = _BEARER.fullmatch(request.headers.get("authorization", ""))
     if given is None:
         raise Refusal("unauthenticated", "Send the token of POST /api/auth/login as Authorization: Bearer <token>.")
@@ -41,8 +41,8 @@ def identify(request: Request, *roles: str) -> Principal:
     except InvalidToken as error:
         headers = {"WWW-Authenticate": INVALID_TOKEN}
         raise Refusal("unauthenticated", "The token is not valid (any more): log in again.", headers=headers) from error
-    if roles and principal.role not in roles:
-        raise Refusal("forbidden", f"This is for the role {' or '.join(roles)}; yours is {principal.role}.")
+    if not principal.scopes.issuperset(scopes):
+        raise Refusal("forbidden", f"This needs the scope {' and '.join(scopes)}, which a {principal.role} lacks.")
     return principal
 
 
@@ -64,6 +64,12 @@ def request_key(request: Request) -> str:
     return request_id
 
 
-SignedIn = Annotated[Principal, Depends(Bearer())]
-AsPlayer = Annotated[Principal, Depends(Bearer("player"))]
-AsOperator = Annotated[Principal, Depends(Bearer("operator"))]
+PUBLIC: Final[dict[str, Any]] = {"security": []}
+"""Marks a route that anybody may use (`openapi_extra=PUBLIC`): every other one says which scopes it asks for."""
+
+_bearer: Final = Bearer()
+SignedIn = Annotated[Principal, Security(_bearer)]
+AsPlayer = Annotated[Principal, Security(_bearer, scopes=["play"])]
+AsAuditor = Annotated[Principal, Security(_bearer, scopes=["audit"])]
+AsOperator = Annotated[Principal, Security(_bearer, scopes=["operate"])]
+AsKeeper = Annotated[Principal, Security(_bearer, scopes=["people"])]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from api.errors import Refusal
-from api.principal import SignedIn
+from api.principal import PUBLIC, SignedIn
 from api.quotes import Moment
 from api.services import ServicesDep, TestClock
 from ledger import weeks
@@ -50,7 +50,7 @@ def clock_of(services: ServicesDep) -> TestClock:
 ClockDep = Annotated[TestClock, Depends(clock_of)]
 
 
-@router.get("")
+@router.get("", openapi_extra=PUBLIC)
 async def get_clock(clock: ClockDep) -> ClockShown:
     """Return the time by the service's clock."""
     return _shown(clock)

@@ -16,6 +16,8 @@ from uuid import UUID
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from api.scopes import SCOPES_OF_ROLE
+
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
 _CLAIMS: Final = ("iss", "aud", "sub", "role", "iat", "exp")
@@ -28,10 +30,16 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a player's id and role, as a token of ours says."""
+    """Who asks, and what they may do: `scopes` are some of those of the role."""
 
     id: UUID
     role: str
+    scopes: frozenset[str]
+
+    @classmethod
+    def of_role(cls, id: UUID, role: str) -> Principal:
+        """Return a principal that may do all that its role may."""
+        return cls(id, role, SCOPES_OF_ROLE.get(role, frozenset()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ class Tokens:
     def _check(self, text: str) -> tuple[Principal, float]:
         try:
             claims = self._decode(text)
-            return Principal(UUID(claims["sub"]), str(claims["role"])), float(claims["exp"])
+            return Principal.of_role(UUID(claims["sub"]), str(claims["role"])), float(claims["exp"])
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken(str(error)) from error
 

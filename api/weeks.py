@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from api.errors import Refusal
-from api.principal import AsPlayer, request_key
+from api.principal import PUBLIC, AsPlayer, request_key
 from api.quotes import Moment
 from api.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened
 from api.services import Services, ServicesDep
@@ -78,19 +78,19 @@ class Withdrawal(BaseModel):
     position: str
 
 
-@router.get("", dependencies=[CAUGHT_UP])
+@router.get("", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def list_weeks(services: ServicesDep, limit: Annotated[int, Query(ge=1, le=200)] = 52) -> WeekList:
     """Return the newest weeks."""
     return WeekList(data=[WeekShown.of(week) for week in services.views.weeks.weeks(limit=limit)])
 
 
-@router.get("/{week}", dependencies=[CAUGHT_UP])
+@router.get("/{week}", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def get_week(week: WeekNamed, services: ServicesDep) -> WeekShown:
     """Return a week by id, or `current` or `next`."""
     return WeekShown.of(_row(services, week))
 
 
-@router.get("/{week}/rules", dependencies=[CAUGHT_UP])
+@router.get("/{week}/rules", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def get_rules(week: WeekNamed, services: ServicesDep) -> RulesShown:
     """Return the rules that a week plays by."""
     row = _row(services, week)

@@ -41,7 +41,7 @@ def test_a_token_says_who_it_was_issued_to() -> None:
     """What is issued verifies, the first time and from memory."""
     tokens = Tokens(KEY)
     token = tokens.issue(player_id=PLAYER, role="operator")
-    assert tokens.verify(token.text) == tokens.verify(token.text) == Principal(PLAYER, "operator")
+    assert tokens.verify(token.text) == tokens.verify(token.text) == Principal.of_role(PLAYER, "operator")
     assert token.expires_in == 900
 
 
@@ -62,7 +62,7 @@ def test_a_token_says_who_it_was_issued_to() -> None:
 )
 def test_a_token_with_wrong_or_missing_claims_is_refused(changes: dict[str, Any]) -> None:
     """Expired, for another audience, by another issuer, about nobody."""
-    assert Tokens(KEY).verify(signed()) == Principal(PLAYER, "player")
+    assert Tokens(KEY).verify(signed()) == Principal.of_role(PLAYER, "player")
     with pytest.raises(InvalidToken):
         Tokens(KEY).verify(signed(**changes))
 
@@ -111,7 +111,7 @@ def test_a_token_found_good_expires_all_the_same() -> None:
     tokens = Tokens(KEY, now=lambda: now[0])
     token = tokens.issue(player_id=PLAYER, role="player")
     now[0] += token.expires_in - 1
-    assert tokens.verify(token.text) == Principal(PLAYER, "player")
+    assert tokens.verify(token.text) == Principal.of_role(PLAYER, "player")
     now[0] += 1
     with pytest.raises(InvalidToken):
         tokens.verify(token.text)
@@ -121,5 +121,5 @@ def test_a_retired_key_is_still_accepted() -> None:
     """Keys rotate without logging anybody out: the old one verifies, the new one signs."""
     new = SigningKey.of(bytes(32))
     tokens = Tokens(new, retired={KEY.kid: KEY.private.public_key()})
-    assert tokens.verify(signed()) == Principal(PLAYER, "player")
+    assert tokens.verify(signed()) == Principal.of_role(PLAYER, "player")
     assert jwt.get_unverified_header(tokens.issue(player_id=uuid4(), role="player").text)["kid"] == new.kid

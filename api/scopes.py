@@ -1,0 +1,22 @@
+"""Scopes: what a principal may do. A role is a set of them; an API key holds some of those of its role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+SCOPES: Final[Mapping[str, str]] = {
+    "play": "take part in weeks, place bets, read and change what is one's own",
+    "audit": "read the ledger, all standings and entries",
+    "operate": "open, draw, close, settle and finalise weeks",
+    "people": "look at players, suspend them, hand out API keys",
+}
+"""Every scope, with what it allows."""
+
+SCOPES_OF_ROLE: Final[Mapping[str, frozenset[str]]] = {
+    "player": frozenset({"play"}),
+    "auditor": frozenset({"audit"}),
+    "operator": frozenset({"audit", "operate", "people"}),
+    "service": frozenset({"audit", "operate"}),
+}
+"""The most that each role may do. Operators do not play: nobody bets on weeks that they settle."""
