@@ -20,8 +20,10 @@ from ledger.events import (
 from ledger.facts import Fact
 from ledger.game import Offer
 from ledger.grading import Outcome, Terms
+from ledger.ids import bet_id as id_of_bet
 from ledger.odds import payout
 from ledger.rules import Rules
+from ledger.slip import slip_key
 
 
 class AccountNotOpen(LedgerError):
@@ -92,6 +94,8 @@ class Account(Aggregate):
         self.available = 0
         self.open_stakes = 0
         self.bets: dict[UUID, Bet] = {}
+        # The keys of bet slips, with the whole request that each named.
+        self.slips: dict[str, str] = {}
         self.bought_back: Fact | None = None
 
     def open(self, *, pool_id: UUID, pool_name: str, grant: int) -> None:
@@ -115,17 +119,29 @@ class Account(Aggregate):
             raise KeyReused(f"bet {bet_id} was placed with other terms: send a new bet with a new Idempotency-Key")
         return bet.placed
 
-    def place_stake(self, *, bet_id: UUID, offer: Offer, stake: int, rules: Rules) -> Fact:
-        """Take the stake and freeze the terms on offer."""
+    def require_key(self, key: str, *, slip: str | None = None) -> None:
+        """Refuse a key that named another slip, or a single bet where `slip` is the request. Raises KeyReused."""
+        named = self.slips.get(key)
+        if named not in (None, slip):
+            raise KeyReused(f"the key {key!r} was used for another bet slip: send a new request with a new key")
+        if slip is not None and id_of_bet(self.id, key) in self.bets:
+            raise KeyReused(f"the key {key!r} was used for a single bet: send a new slip with a new key")
+
+    def require_stake(self, *, stake: int, price: int, available: int, rules: Rules) -> None:
+        """Refuse a stake that the account cannot place; `available` is what other stakes leave it."""
         if self.opened is None:
             raise AccountNotOpen(f"entry {self.id} has no account in this week")
         if stake < rules.stake_min or (rules.stake_max is not None and stake > rules.stake_max):
             most = "" if rules.stake_max is None else f" and at most {rules.stake_max}"
             raise StakeOutOfRange(f"a stake is at least {rules.stake_min}{most} credits, not {stake}")
-        if abs(offer.price) > rules.price_max:
-            raise StakeOutOfRange(f"prices beyond {rules.price_max} take no stakes: {offer.price}")
-        if stake > self.available:
-            raise InsufficientCredits(f"{stake} credits were staked, {self.available} are available")
+        if abs(price) > rules.price_max:
+            raise StakeOutOfRange(f"prices beyond {rules.price_max} take no stakes: {price}")
+        if stake > available:
+            raise InsufficientCredits(f"{stake} credits were staked, {available} are available")
+
+    def place_stake(self, *, bet_id: UUID, offer: Offer, stake: int, rules: Rules) -> Fact:
+        """Take the stake and freeze the terms on offer."""
+        self.require_stake(stake=stake, price=offer.price, available=self.available, rules=rules)
         return self.trigger(
             StakePlaced(
                 available=self.available - stake,
@@ -211,6 +227,9 @@ class Account(Aggregate):
                 self.available = available
                 self.bets[bet_id] = Bet(fact)
                 self.open_stakes += 1
+                slip = slip_key(fact.request)
+                if slip is not None:
+                    self.slips[slip] = fact.request
             case BetWon(available=available, payout=paid, resolution=resolution) as event:
                 self._close(event.bet_id, Outcome("won", paid), resolution, available)
             case BetLost(available=available, resolution=resolution) as event:

@@ -62,7 +62,9 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
         return enrol(ledger, player_id=player_id, week=week, via=via, request=request, payment_id=payment_id)
 
 
-def withdraw(ledger: Ledger, *, player_id: UUID, week: str, request: str, reason: str = "player") -> Fact:
+def withdraw(
+    ledger: Ledger, *, player_id: UUID, week: str, request: str, reason: str = "player", actor: str = "player"
+) -> Fact:
     """Withdraw a player from a week before it starts; raises NotEnrolled or RegistrationClosed."""
     entry = ledger.entries.entry_of(player_id=player_id, week=week)
     if entry is None:
@@ -73,7 +75,7 @@ def withdraw(ledger: Ledger, *, player_id: UUID, week: str, request: str, reason
         on.must_be_recorded_before(on.week().starts_at)
         return on.registration(entry).withdraw(reason=reason)
 
-    return ledger.desk(week).ask(decide, actor="player", request=request).result()
+    return ledger.desk(week).ask(decide, actor=actor, request=request).result()
 
 
 def _open_late(on: Decision, ledger: Ledger, entry: UUID) -> None:

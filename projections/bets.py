@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -105,11 +105,34 @@ class Bets(View):
         """Return a bet by id."""
         return self._one("bet", Bet, bet_id=bet_id)
 
-    def bets_of_entry(
-        self, entry: UUID, *, status: str | None = None, before: int | None = None, limit: int = 50
+    def bets_of_entries(
+        self,
+        entries: Sequence[UUID],
+        *,
+        status: str | None = None,
+        game_id: UUID | None = None,
+        market: str | None = None,
+        place: tuple[str, int] | None = None,
+        is_back: bool = False,
+        limit: int = 50,
     ) -> list[Bet]:
-        """Return a page of an entry's bets, newest first; `before` is the position of the last one seen."""
-        return self._all("bets_of_entry", Bet, entry=entry, status=status, before=before, limit=limit)
+        """Return some bets of entries: from behind a place (log and position) on, newest first.
+
+        With `is_back` those before it, the nearest first.
+        """
+        log, position = place or (None, None)
+        return self._all(
+            "bets_of_entries",
+            Bet,
+            entries=list(entries),
+            status=status,
+            game_id=game_id,
+            market=market,
+            log=log,
+            position=position,
+            is_back=is_back,
+            limit=limit,
+        )
 
     def open_or_settled_bets_of_game(
         self, log: str, game_id: UUID, *, after_position: int, cut: int, limit: int

@@ -41,13 +41,22 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON bets, bettors TO fairpool_service;
 -- A bet by id.
 SELECT * FROM bets WHERE bet_id = %(bet_id)s
 
--- name: bets_of_entry
--- A page of an entry's bets, newest first, from behind a position on.
+-- name: bets_of_entries
+-- The bets of some entries behind a place, newest first; read back, those before it, oldest first.
 SELECT * FROM bets
-WHERE entry = %(entry)s
-  AND (%(before)s::bigint IS NULL OR position < %(before)s)
+WHERE entry = ANY (%(entries)b)
   AND (%(status)s::text IS NULL OR status = %(status)s)
-ORDER BY position DESC LIMIT %(limit)s
+  AND (%(game_id)s::uuid IS NULL OR game_id = %(game_id)s)
+  AND (%(market)s::text IS NULL OR market = %(market)s)
+  AND (%(log)s::text IS NULL
+    OR CASE WHEN %(is_back)s
+      THEN (log COLLATE "C", position) > (%(log)s, %(position)s::bigint)
+      ELSE (log COLLATE "C", position) < (%(log)s, %(position)s::bigint)
+    END)
+ORDER BY
+  CASE WHEN %(is_back)s THEN log COLLATE "C" END, CASE WHEN %(is_back)s THEN position END,
+  log COLLATE "C" DESC, position DESC
+LIMIT %(limit)s
 
 -- name: open_or_settled_bets_of_game
 -- The bets of a game that a resolution settles, in the order in which they were placed.

@@ -163,9 +163,9 @@ class Board(View):
         """Return a market by id: its log says in which week a stake on it is placed."""
         return self._one("market", Market, market_id=market_id)
 
-    def markets_of_game(self, game_id: UUID) -> list[Market]:
-        """Return a game's quoted markets: moneyline, spread, total."""
-        return self._all("markets_of_game", Market, game_id=game_id)
+    def markets_of_games(self, game_ids: Sequence[UUID]) -> list[Market]:
+        """Return the quoted markets of some games, each game's together: moneyline, spread, total."""
+        return self._all("markets_of_games", Market, game_ids=list(game_ids))
 
 
 def _listed(fact: Fact, event: GameScheduled) -> Game:

@@ -72,6 +72,6 @@ ORDER BY listed_at DESC, position DESC
 -- A quoted market by id.
 SELECT * FROM markets WHERE market_id = %(market_id)s AND odds_id IS NOT NULL
 
--- name: markets_of_game
--- The quoted markets of a game.
-SELECT * FROM markets WHERE game_id = %(game_id)s AND odds_id IS NOT NULL ORDER BY market
+-- name: markets_of_games
+-- The quoted markets of some games.
+SELECT * FROM markets WHERE game_id = ANY (%(game_ids)b) AND odds_id IS NOT NULL ORDER BY game_id, market

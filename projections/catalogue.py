@@ -12,6 +12,7 @@ from projections.board import BoardProjection
 from projections.leaderboard import LeaderboardProjection
 from projections.pools import PoolsProjection
 from projections.projection import Projection
+from projections.registrations import RegistrationsProjection
 from projections.settlements import SettlementsProjection
 from projections.weeks import WeeksProjection
 
@@ -30,6 +31,7 @@ def projections(name: str | None = None) -> tuple[Projection, ...]:
         LeaderboardProjection(),
         BoardProjection(),
         SettlementsProjection(),
+        RegistrationsProjection(),
     )
     chosen = tuple(each for each in every if name in (None, each.name))
     if not chosen:

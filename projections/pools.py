@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
@@ -11,7 +11,7 @@ from ledger.events import AccountOpened, PoolsDrawn
 from ledger.facts import Fact
 from projections.projection import Key, Projection
 from projections.rows import Row, Rows
-from projections.view import View
+from projections.view import NumberOf, View
 from projections.weeks import week_of
 
 
@@ -64,9 +64,22 @@ class Pools(View):
         """Return a pool by id."""
         return self._one("pool", Pool, pool_id=pool_id)
 
-    def pools_of_week(self, week: str) -> list[Pool]:
-        """Return a week's pools in order of name: A to Z, then AA."""
-        return self._all("pools_of_week", Pool, week=week)
+    def pools_of_week(
+        self, week: str, *, name: str | None = None, is_back: bool = False, limit: int | None = None
+    ) -> list[Pool]:
+        """Return a week's pools in order of name, A to Z, then AA: from behind one's name on.
+
+        With `is_back` those before it, the nearest first.
+        """
+        return self._all("pools_of_week", Pool, week=week, name=name, is_back=is_back, limit=limit)
+
+    def pool_called(self, week: str, name: str) -> Pool | None:
+        """Return a week's pool by its name or the text of its id."""
+        return self._one("pool_called", Pool, week=week, name=name)
+
+    def pools_in(self, weeks: Sequence[str]) -> dict[str, int]:
+        """Return how many pools some weeks have; weeks without any are missing."""
+        return {each.week: each.number for each in self._all("pools_in", NumberOf, weeks=list(weeks))}
 
 
 def _pool(fact: Fact, *, pool_id: UUID, name: str, size: int) -> Pool:

@@ -19,5 +19,23 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON pools TO fairpool_service;
 SELECT * FROM pools WHERE pool_id = %(pool_id)s
 
 -- name: pools_of_week
--- The pools of a week, A to Z before AA.
-SELECT * FROM pools WHERE week = %(week)s ORDER BY length(name), name COLLATE "C"
+-- The pools of a week behind a name, A to Z before AA; read back, those before it.
+SELECT * FROM pools
+WHERE week = %(week)s
+  AND (%(name)s::text IS NULL
+    OR CASE WHEN %(is_back)s
+      THEN (length(name), name COLLATE "C") < (length(%(name)s::text), %(name)s::text)
+      ELSE (length(name), name COLLATE "C") > (length(%(name)s::text), %(name)s::text)
+    END)
+ORDER BY
+  CASE WHEN %(is_back)s THEN length(name) END DESC, CASE WHEN %(is_back)s THEN name COLLATE "C" END DESC,
+  length(name), name COLLATE "C"
+LIMIT %(limit)s
+
+-- name: pool_called
+-- A pool of a week by name or id.
+SELECT * FROM pools WHERE week = %(week)s AND %(name)s IN (name, pool_id::text)
+
+-- name: pools_in
+-- How many pools some weeks have.
+SELECT week, count(*)::integer AS number FROM pools WHERE week = ANY (%(weeks)b::text[]) GROUP BY week

@@ -88,6 +88,12 @@ class Positions:
             cursor = connection.cursor(row_factory=class_row(ProjectionStatus))
             return cursor.execute(self._sql["status"], {"names": list(self.names)}).fetchall()
 
+    def come_to(self, logs: Sequence[str]) -> dict[str, int]:
+        """Return the position of each of some logs that every projection has come to; those not begun are missing."""
+        with self._datastore.connection() as connection:
+            parameters = {"logs": list(logs), "names": list(self.names)}
+            return dict(cursor_on(connection).execute(self._sql["come_to"], parameters, prepare=True).fetchall())
+
     def moved(self) -> None:
         """Wake those who wait in this process."""
         with self._moved:

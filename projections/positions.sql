@@ -64,3 +64,9 @@ ORDER BY h.log <> 'office', h.log, n.place
 SELECT count(*) FILTER (WHERE position >= %(position)s) = cardinality(%(names)s::text[]) AS reached,
        coalesce(bool_or(error IS NOT NULL AND position < %(position)s), false) AS stopped
 FROM projection_positions WHERE log = %(log)s AND name = ANY (%(names)s)
+
+-- name: come_to
+-- The position of each of some logs that all the projections have come to.
+SELECT log, min(position) AS position FROM projection_positions
+WHERE log = ANY (%(logs)s) AND name = ANY (%(names)s)
+GROUP BY log HAVING count(*) = cardinality(%(names)s::text[])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
@@ -85,6 +85,10 @@ class Settlements(View):
     def settlement(self, game_id: UUID) -> Settlement | None:
         """Return a game's settlement, once a source has said anything."""
         return self._one("settlement", Settlement, game_id=game_id)
+
+    def settlements_of_games(self, game_ids: Sequence[UUID]) -> list[Settlement]:
+        """Return the settlements of those of some games that a source has said anything of."""
+        return self._all("settlements_of_games", Settlement, game_ids=list(game_ids))
 
     def settlements_of_log(self, log: str) -> list[Settlement]:
         """Return all settlements of a log."""

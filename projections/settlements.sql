@@ -28,6 +28,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON settlements TO fairpool_service;
 -- The settlement of a game.
 SELECT * FROM settlements WHERE game_id = %(game_id)s
 
+-- name: settlements_of_games
+-- The settlements of some games.
+SELECT * FROM settlements WHERE game_id = ANY (%(game_ids)b)
+
 -- name: settlements_of_log
 -- The settlements of a log.
 SELECT * FROM settlements WHERE log = %(log)s ORDER BY settlement

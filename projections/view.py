@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from psycopg.rows import class_row
 
@@ -10,6 +10,13 @@ from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 
 T = TypeVar("T")
+
+
+class NumberOf(NamedTuple):
+    """How many of something there are in a week."""
+
+    week: str
+    number: int
 
 
 class View:

@@ -96,9 +96,9 @@ class Weeks(View):
         """Return the week whose book is `log`."""
         return self._one("week", Week, log=log)
 
-    def weeks(self, *, limit: int = 52) -> list[Week]:
-        """Return the newest weeks, newest first."""
-        return self._all("weeks", Week, limit=limit)
+    def weeks(self, *, week: str | None = None, is_back: bool = False, limit: int = 52) -> list[Week]:
+        """Return weeks, newest first: from before a week on. With `is_back` those after it, the nearest first."""
+        return self._all("weeks", Week, week=week, is_back=is_back, limit=limit)
 
     def week_at(self, at: datetime) -> Week | None:
         """Return the week that holds an instant, if it is open."""

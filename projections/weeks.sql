@@ -31,8 +31,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON weeks TO fairpool_service;
 SELECT * FROM weeks WHERE log = %(log)s
 
 -- name: weeks
--- The newest weeks.
-SELECT * FROM weeks ORDER BY week DESC, log LIMIT %(limit)s
+-- The weeks before a week, newest first; read back, those after it, oldest first. A cell's log is not listed apart.
+SELECT * FROM weeks
+WHERE log = week
+  AND (%(week)s::text IS NULL
+    OR CASE WHEN %(is_back)s THEN week COLLATE "C" > %(week)s ELSE week COLLATE "C" < %(week)s END)
+ORDER BY CASE WHEN %(is_back)s THEN week COLLATE "C" END, week COLLATE "C" DESC
+LIMIT %(limit)s
 
 -- name: week_at
 -- The week that holds an instant.

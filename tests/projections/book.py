@@ -78,6 +78,9 @@ class Book:
         enrolled = events.EntryEnrolled(entry=entry, payment_id=None, rules_hash="r0", via="free")
         return self.add(registration_stream(entry), enrolled)
 
+    def withdraw(self, number: int) -> Fact:
+        return self.add(registration_stream(self.entry(number)), events.EntryWithdrawn(reason="player"))
+
     def draw(self, sizes: Mapping[str, int]) -> list[UUID]:
         """Freeze, draw, open and grant, and group: pools of some sizes by name; returns all entries."""
         entries = [self.entry(number) for number in range(sum(sizes.values()))]
@@ -242,6 +245,9 @@ def random_week(log: str, moves: Sequence[tuple[int, int, int]]) -> Book:
     """A valid log that takes each `move` (what, on which of them, how much) as far as it is possible by then."""
     book = Book(log)
     book.open_week()
+    for number in range(4):
+        book.enrol(number)
+    book.withdraw(3)
     entries = book.draw({"A": 2, "B": 1})
     games = [book.list_game("one"), book.list_game("two")]
     resolutions: Counter[UUID] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -71,19 +72,28 @@ def test_corrections_replace_the_outcome_and_are_counted(book: Book) -> None:
     assert (row.corrected, row.settled_position) == (2, last.position)
 
 
-def test_readers_page_through_the_bets_of_an_entry(datastore: Datastore, project: Project, book: Book) -> None:
-    """Newest first, from behind the last one seen, of one status where asked."""
-    game = book.list_game("one")
-    placed = [book.stake(book.entry(0), game, 10) for _ in range(5)]
+def test_readers_page_through_the_bets_of_entries(datastore: Datastore, project: Project, book: Book) -> None:
+    """Newest first from behind a place on, and back from before it; of one status, game or market where asked."""
+    game, other = book.list_game("one"), book.list_game("two")
+    placed = [book.stake(book.entry(0), (game, other)[number % 2], 10) for number in range(5)]
     book.stake(book.entry(1), game, 10)
     book.win(placed[1])
     project(book)
-    bets = Bets(datastore)
-    first = bets.bets_of_entry(book.entry(0), limit=3)
-    assert [row.bet_id for row in first] == placed[:1:-1]
-    rest = bets.bets_of_entry(book.entry(0), before=first[-1].position, limit=3)
-    assert [row.bet_id for row in rest] == [placed[1], placed[0]]
-    assert [row.bet_id for row in bets.bets_of_entry(book.entry(0), status="won")] == [placed[1]]
+    bets, mine = Bets(datastore), [book.entry(0)]
+
+    def ids(**asked: Any) -> list[UUID]:
+        return [row.bet_id for row in bets.bets_of_entries(mine, **asked)]
+
+    assert ids(limit=3) == placed[:1:-1]
+    third = bet(book, placed[2])
+    assert ids(place=(third.log, third.position)) == [placed[1], placed[0]]
+    assert ids(place=(third.log, third.position), is_back=True) == [placed[3], placed[4]]
+    assert ids(place=("2019-W01", 10**9)) == []
+    assert ids(place=("2019-W01", 10**9), is_back=True) == placed
+    assert ids(status="won") == [placed[1]]
+    assert ids(game_id=other) == [placed[3], placed[1]]
+    assert (ids(market="moneyline"), ids(market="total")) == (placed[::-1], [])
+    assert len(bets.bets_of_entries([book.entry(0), book.entry(1)])) == 6
     assert bets.bet(placed[1]) == bet(book, placed[1])
 
 

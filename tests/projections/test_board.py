@@ -117,10 +117,10 @@ def test_a_market_suspended_before_its_first_quote_stays_suspended(datastore: Da
     project(book)
     board = Board(datastore)
     assert board.market(market_id(game, "total")) is None
-    assert board.markets_of_game(game) == []
+    assert board.markets_of_games([game]) == []
     book.quote(game, "total", line="45.5", prices={"over": -110, "under": -110})
     project(book)
-    [market] = board.markets_of_game(game)
+    [market] = board.markets_of_games([game])
     assert (market.market, market.suspended) == ("total", "feed")
 
 
@@ -161,7 +161,7 @@ def test_readers_find_games_and_markets(datastore: Datastore, project: Project) 
     assert {row.game_id for row in board.games_of_log(book.log)} == {late, early, gone}
     assert [row.game_id for row in board.games([late, early, UUID(int=9)])] == [early, late]
     assert board.game(gone) == game_of(book, gone)
-    assert [row.market for row in board.markets_of_game(early)] == ["moneyline", "total"]
+    assert [row.market for row in board.markets_of_games([early, late])] == ["moneyline", "total"]
     market = board.market(quotes[0].market_id)
     assert market == market_of(book, early, "total")
     assert (market.log, market.game_id) == (book.log, early)

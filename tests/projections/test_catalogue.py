@@ -16,19 +16,20 @@ from projections.catalogue import UnknownProjection, migrations, projections
 from projections.leaderboard import Leaderboard
 from projections.pools import Pools
 from projections.projection import Projection
+from projections.registrations import Registrations
 from projections.rows import Row, Rows, columns
 from projections.settlements import Settlements
 from projections.view import View
 from projections.weeks import Weeks
 from tests.projections.book import fold, random_week
 
-VIEWS: tuple[type[View], ...] = (Weeks, Pools, Accounts, Bets, Leaderboard, Board, Settlements)
+VIEWS: tuple[type[View], ...] = (Weeks, Pools, Accounts, Bets, Leaderboard, Board, Settlements, Registrations)
 
 
-def test_there_are_seven_projections() -> None:
+def test_there_are_eight_projections() -> None:
     """Each is found by its name too."""
     names = [projection.name for projection in projections()]
-    assert names == ["weeks", "pools", "accounts", "bets", "leaderboard", "board", "settlements"]
+    assert names == ["weeks", "pools", "accounts", "bets", "leaderboard", "board", "settlements", "registrations"]
     assert [projection.name for projection in projections("bets")] == ["bets"]
 
 

@@ -38,3 +38,19 @@ def test_readers_find_pools_in_order_of_name(datastore: Datastore, project: Proj
     found = Pools(datastore).pools_of_week("2026-W47")
     assert [pool.name for pool in found] == ["W2026-47-B", "W2026-47-Z", "W2026-47-AA"]
     assert Pools(datastore).pool(book.pool("W2026-47-Z")) == pools(book)["W2026-47-Z"]
+
+
+def test_readers_find_pools_from_a_name_on(datastore: Datastore, project: Project) -> None:
+    """Forwards and back from one, and each by its name or id in its week."""
+    book = Book()
+    book.draw_pools({"W2026-47-AA": 1, "W2026-47-Z": 2, "W2026-47-B": 3})
+    project(book)
+    reader = Pools(datastore)
+    behind = reader.pools_of_week("2026-W47", name="W2026-47-B", limit=1)
+    assert [pool.name for pool in behind] == ["W2026-47-Z"]
+    before = reader.pools_of_week("2026-W47", name="W2026-47-AA", is_back=True)
+    assert [pool.name for pool in before] == ["W2026-47-Z", "W2026-47-B"]
+    assert reader.pool_called("2026-W47", "W2026-47-Z") == pools(book)["W2026-47-Z"]
+    assert reader.pool_called("2026-W47", str(book.pool("W2026-47-Z"))) == pools(book)["W2026-47-Z"]
+    assert reader.pool_called("2026-W48", "W2026-47-Z") is None
+    assert reader.pools_in(["2026-W47", "2026-W48"]) == {"2026-W47": 3}

@@ -48,6 +48,18 @@ def test_only_the_named_projections_are_waited_for(datastore: Datastore, book: B
     assert not positions.wait_for(book.log, 1, timeout=0, names=["bets", "board"])
 
 
+def test_logs_have_come_to_where_the_slowest_projection_is(datastore: Datastore, project: Project, book: Book) -> None:
+    """What a read of any projection shows, and nothing for a log that one of them has not begun."""
+    positions = Positions(datastore, NAMES)
+    book.append_to(LogRecorder(datastore, book.log))
+    Runner(datastore, projections("bets")).step()
+    assert positions.come_to([book.log, "2026-W48"]) == {}
+    project(book)
+    book.add(book.entry(0), BetWon(available=1, bet_id=book.entry(1), payout=1, resolution=1))
+    project(book)
+    assert positions.come_to([book.log, "2026-W48"]) == {book.log: 1}
+
+
 def test_a_stopped_projection_is_not_waited_for(datastore: Datastore, project: Project, book: Book) -> None:
     """It would not come: the answer is no, at once; what it had reached before is reached still."""
     project(book)

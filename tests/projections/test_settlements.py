@@ -88,4 +88,5 @@ def test_readers_find_settlements_under_way(datastore: Datastore, project: Proje
     assert settlements.settlement(done) == settlement(book, done)
     assert [row.game_id for row in settlements.unfinished()] == [open_]
     assert {row.game_id for row in settlements.settlements_of_log(book.log)} == {done, open_, silent}
+    assert {row.game_id for row in settlements.settlements_of_games([done, silent, UUID(int=9)])} == {done, silent}
     assert settlements.settlement(UUID(int=9)) is None

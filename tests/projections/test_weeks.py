@@ -70,6 +70,8 @@ def test_readers_find_weeks(datastore: Datastore, project: Project) -> None:
     assert weeks.week("2026-W47") == week(first)
     assert weeks.week("2026-W49") is None
     assert [row.week for row in weeks.weeks(limit=2)] == ["2026-W48", "2026-W47"]
+    assert [row.week for row in weeks.weeks(week="2026-W48")] == ["2026-W47"]
+    assert [row.week for row in weeks.weeks(week="2026-W46", is_back=True)] == ["2026-W47", "2026-W48"]
     assert [row.week for row in weeks.unfinished()] == ["2026-W48"]
     assert weeks.week_at(START) == week(first)
     assert weeks.week_at(START + timedelta(days=7)) is None
