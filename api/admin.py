@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 from fastapi import APIRouter, Body, Request
@@ -31,10 +31,16 @@ class OpenWeek(BaseModel):
     rules: dict[str, Any] = Field(default_factory=dict, examples=[{"late_entry": True}])
 
 
+_OVERRIDES_HAVE_REASONS: Final[dict[str, Any]] = {
+    "if": {"required": ["override"], "properties": {"override": {"const": True}}},
+    "then": {"required": ["reason"], "properties": {"reason": {"pattern": r"\S"}}},
+}
+
+
 class FinaliseWeek(BaseModel):
     """`override` ends the correction window early, for a reason, which is kept in the ledger and public with it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_OVERRIDES_HAVE_REASONS)
 
     override: StrictBool = False
     reason: Annotated[str, Field(max_length=200)] = ""
@@ -63,7 +69,11 @@ def open_week(
     services: ServicesDep,
     body: Annotated[OpenWeek | None, Body()] = None,
 ) -> Done:
-    """Open a week for enrolments. Refused with `too_early` until the week before is drawn."""
+    """Open a week for enrolments.
+
+    Refused with `too_early` until the week before is drawn, and where a later one is open already; with
+    `unsound_rules` where nobody could play by the rules.
+    """
     rules = _rules(body.rules if body is not None else {})
     return _done(
         drawing.open_week(services.ledger, week=week, rules=rules, actor=_actor(operator), request=request_key(request))
@@ -72,19 +82,22 @@ def open_week(
 
 @router.post("/draw")
 def draw_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
-    """Draw the pools and open betting, from the week's start on; after a crash it goes on where it stopped."""
+    """Draw the pools and open betting; after a crash it goes on where it stopped.
+
+    Refused with `too_early` before the week's start.
+    """
     return _done(drawing.draw(services.ledger, week=week, actor=_actor(operator), request=request_key(request)))
 
 
 @router.post("/group")
 def group_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
-    """Draw the pools: another name for `draw`."""
+    """Draw the pools: another name for `draw`. Refused with `too_early` before the week's start."""
     return draw_week(operator, week, request, services)
 
 
 @router.post("/close")
 def close_week(operator: AsOperator, week: WeekOpened, request: Request, services: ServicesDep) -> Done:
-    """Stop stakes, from the week's end on."""
+    """Stop stakes. Refused with `too_early` before the week's end."""
     closed = closing.close_week(services.ledger, week=week, actor=_actor(operator), request=request_key(request))
     return _done(closed.result())
 
@@ -103,7 +116,11 @@ def finalise_week(
     services: ServicesDep,
     body: Annotated[FinaliseWeek | None, Body()] = None,
 ) -> Done:
-    """End the correction window for good. Refused with `too_early` while it runs, unless overridden."""
+    """End the correction window for good.
+
+    Refused with `week_not_resolved` until the week is settled, and with `too_early` while the window runs, unless
+    overridden.
+    """
     override = body is not None and body.override
     key = f"override: {body.reason.strip()}" if body is not None and override else request_key(request)
     return _done(

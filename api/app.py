@@ -2,59 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
-from api import admin, auth, bets, games, health, leaderboard, me, testclock, weeks
-from api.errors import PROBLEM_JSON, Problem, handle_errors
-from api.middleware import BodyLimit, RequestIds
+from api import (
+    admin,
+    admin_keys,
+    admin_players,
+    auth,
+    bets,
+    checkout,
+    games,
+    health,
+    history,
+    leaderboard,
+    live,
+    me,
+    my_sessions,
+    person,
+    protection,
+    recovery,
+    season,
+    slips,
+    statement,
+    testclock,
+    weeks,
+)
+from api.cors import Cors
+from api.description import DESCRIPTION
+from api.errors import handle_errors
+from api.etags import ETags
+from api.headers import SecurityHeaders
+from api.middleware import Bodies, RequestIds
+from api.openapi import Api
 from api.services import Services
-
-_ANY_PROBLEM = {
-    "description": "A problem (RFC 9457): branch on its `code`.",
-    "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
-
-
-class _Api(FastAPI):
-    """FastAPI, with the schema of problems among its components."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
-        document = super().openapi()
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
-        return document
+from api.throttle import Throttle
 
 
 def create_app(services: Services) -> FastAPI:
     """Return the ASGI app that answers from these services. It opens and closes none of them."""
-    app = _Api(
+    app = _app(_inner(services), with_test_clock=services.test_clock is not None)
+    app.state.services = services
+    # The framework puts the handler of the unforeseen outside of all middleware: its answers need their headers, too.
+    app.middleware_stack = _outer(app.build_middleware_stack(), services)
+    return app
+
+
+def _inner(services: Services) -> list[Middleware]:
+    return [
+        Middleware(Throttle, meters=services.meters),
+        Middleware(ETags),
+        Middleware(Bodies, max_bytes=services.body_bytes_max, seconds=services.body_wait.total_seconds()),
+    ]
+
+
+def _outer(app: ASGIApp, services: Services) -> ASGIApp:
+    shared = Cors(app, origins=services.cors_origins) if services.cors_origins else app
+    return RequestIds(SecurityHeaders(shared, hsts_seconds=services.hsts_seconds))
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document of a development service, which has every route there is."""
+    return _app([], with_test_clock=True).openapi()
+
+
+def _app(middleware: Sequence[Middleware], *, with_test_clock: bool) -> FastAPI:
+    app = Api(
         title="fairpool",
         summary="A weekly betting game played on credits, on a ledger that anyone can check",
+        description=DESCRIPTION,
         openapi_url="/api/openapi.json",
         # The documentation pages that FastAPI brings load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=_operation_id,
-        responses={"default": _ANY_PROBLEM},
-        middleware=[Middleware(RequestIds), Middleware(BodyLimit, max_bytes=services.body_bytes_max)],
+        middleware=middleware,
     )
-    app.state.services = services
     handle_errors(app)
     # Routes are tried in this order: the bets, which are most of the traffic, come first.
-    routers: list[APIRouter] = [r.router for r in (bets, me, games, weeks, leaderboard, auth, admin)]
-    if services.test_clock is not None:
+    routers: list[APIRouter] = [
+        r.router
+        for r in (
+            bets,
+            slips,
+            me,
+            statement,
+            my_sessions,
+            history,
+            games,
+            weeks,
+            leaderboard,
+            live,
+            season,
+            auth,
+            recovery,
+            checkout,
+            admin,
+            admin_keys,
+            admin_players,
+            person,
+            protection,
+        )
+    ]
+    if with_test_clock:
         routers.append(testclock.router)
     for router in routers:
         app.include_router(router, prefix="/api")
     app.include_router(health.router)
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

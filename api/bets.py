@@ -2,86 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import Future
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import ValidationError
 
-from api.cursors import Cursor
+from api.cursors import Page, PagingDep
 from api.errors import Refusal
-from api.principal import KEY_PATTERN, AsPlayer, identify, required_key
+from api.placing import (
+    PLACING_PARAMETERS,
+    PlaceBet,
+    PlacedBet,
+    RehearsedBet,
+    invalid_part,
+    is_dry_run,
+    placed_bet,
+    recorded,
+    rehearsed_bet,
+    week_and_entry,
+)
+from api.principal import AsPlayer, identify, required_key
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown
+from api.reading import CAUGHT_UP, Shown, week_named
 from api.services import Services, ServicesDep, services_of
 from ledger import betting
-from ledger.entries import Entry
-from ledger.entry import NotEnrolled
-from ledger.events import StakePlaced
-from ledger.facts import Fact
-from ledger.game import UnknownMarket
+from ledger.aggregate import LedgerError
+from ledger.ids import position_token
+from ledger.slip import Slip
 from projections.bets import Bet
 
 router = APIRouter(prefix="/bets", tags=["bets"])
 
-T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
-CREDITS_MAX: Final = 2**53 - 1
-"""The largest whole number that every JSON client reads exactly."""
-
-
-class PlaceBet(BaseModel):
-    """A stake, in whole credits, on an outcome of a market at the quote that the player has seen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    market_id: UUID
-    odds_id: UUID
-    outcome: Annotated[str, Field(max_length=20, examples=["home"])]
-    stake: Annotated[StrictInt, Field(ge=1, le=CREDITS_MAX, examples=[50])]
-
-
 _PLACE_BET_DOCUMENTED: Final[dict[str, Any]] = {
     "security": [{"bearer": ["play"]}],
-    "parameters": [
-        {
-            "in": "header",
-            "name": "Idempotency-Key",
-            "required": True,
-            "description": "The same key again is the same bet.",
-            "schema": {"type": "string", "pattern": KEY_PATTERN},
-        }
-    ],
+    "parameters": PLACING_PARAMETERS,
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": PlaceBet.model_json_schema()}},
     },
 }
-
-
-class PlacedBet(BaseModel):
-    """A placed bet with its frozen terms. Credits are whole numbers; `position` is its place in the ledger."""
-
-    bet_id: UUID
-    status: Literal["placed"]
-    remaining_credits: int
-    potential_payout: int
-    stake: int
-    price: int
-    line: str | None
-    outcome: str
-    market: str
-    market_id: UUID
-    game_id: UUID
-    odds_id: UUID
-    week: str
-    position: str
-    placed_at: Moment
 
 
 class BetShown(Shown):
@@ -110,26 +71,34 @@ class BetShown(Shown):
     position: str
 
 
-class BetPage(BaseModel):
-    """Some of a player's bets, newest first; `next_cursor` asks for those that follow."""
-
-    data: list[BetShown]
-    has_more: bool
-    next_cursor: str | None
+class BetPage(Page[BetShown]):
+    """Some of a player's bets, newest first."""
 
 
-@router.post("", status_code=201, response_model=PlacedBet, openapi_extra=_PLACE_BET_DOCUMENTED)
+@router.post(
+    "",
+    status_code=201,
+    response_model=PlacedBet,
+    responses={200: {"model": RehearsedBet, "description": "A dry run: the bet that would be placed"}},
+    openapi_extra=_PLACE_BET_DOCUMENTED,
+)
 async def place_bet(request: Request) -> Response:
-    """Place a bet. The same Idempotency-Key again gets the same answer, also when the week is long over."""
+    """Place a bet. The same Idempotency-Key again gets the same answer, also when the week is long over.
+
+    The quote must be the one on the board: else `quote_changed`, with the new one, ready to bet at. Refused with
+    `not_enrolled`, `account_not_open` or `betting_closed` by the week, `unknown_market`, `unknown_outcome` or
+    `market_closed` by the market, `stake_out_of_range` or `insufficient_credits` by the stake, and with `restricted`.
+    """
     # The hot path reads its request by hand: FastAPI's dependencies would take longer than the ledger does.
     services = await services_of(request)
     player = await identify(request, "play")
-    key = required_key(request)
-    body = await _read(PlaceBet, request)
-    week = await _week_of_market(services, body.market_id)
-    entry = await services.entries.entry_of(player_id=player.id, week=week)
-    if entry is None:
-        raise NotEnrolled(f"You are not enrolled in week {week}, which this market belongs to.")
+    await services.restrictions.require_may_play(player.id)
+    dry_run = is_dry_run(request)
+    key = "" if dry_run else required_key(request)
+    body = await _read(request)
+    week, entry = await week_and_entry(services, player_id=player.id, market_id=body.market_id)
+    if dry_run:
+        return await _rehearse(services, week=week, entry=entry, body=body)
     known = services.ledger.desk(week).book.known
     placed = await recorded(
         betting.place_bet(
@@ -143,35 +112,40 @@ async def place_bet(request: Request) -> Response:
             key=key,
         )
     )
-    # A bet that stands where the desk had been before it was asked is an earlier request's.
-    headers = {"Idempotent-Replayed": "true"} if placed.position <= known else None
-    return Response(_answer(placed), 201, headers, "application/json")
+    answer = placed_bet(placed)
+    headers = {"Location": f"/api/bets/{answer['bet_id']}"}
+    if placed.position <= known:
+        # A bet that stands where the desk had been before it was asked is an earlier request's.
+        headers["Idempotent-Replayed"] = "true"
+    return Response(msgspec.json.encode(answer), 201, headers, "application/json")
 
 
 @router.get("", dependencies=[CAUGHT_UP])
 def list_bets(
     player: AsPlayer,
     services: ServicesDep,
+    paging: PagingDep,
     week: Annotated[str | None, Query(max_length=20)] = None,
     status: Literal["placed", "won", "lost", "push", "void"] | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    game_id: UUID | None = None,
+    market: Literal["moneyline", "spread", "total"] | None = None,
 ) -> BetPage:
-    """Return the player's bets of all weeks or of one, newest first."""
-    last = Cursor.read(cursor) if cursor is not None else None
-    found: list[Bet] = []
-    for entry in services.ledger.entries.entries_of(player_id=player.id):
-        if len(found) <= limit and week in (None, entry.week) and not _is_behind(entry, last):
-            before = last.position if last is not None and last.log == entry.week else None
-            found += services.views.bets.bets_of_entry(
-                entry.entry, status=status, before=before, limit=limit + 1 - len(found)
-            )
-    page, has_more = found[:limit], len(found) > limit
-    next_cursor = str(Cursor(page[-1].log, page[-1].position)) if has_more else None
-    return BetPage(data=[_shown(bet) for bet in page], has_more=has_more, next_cursor=next_cursor)
+    """Return the player's bets, newest first: of all weeks or of one, and with one status, game or kind of market."""
+    named = week_named(week, services) if week is not None else None
+    entries = services.ledger.entries.entries_of(player_id=player.id)
+    found = services.views.bets.bets_of_entries(
+        [entry.entry for entry in entries if named in (None, entry.week)],
+        status=status,
+        game_id=game_id,
+        market=market,
+        place=paging.position(),
+        is_back=paging.is_back,
+        limit=paging.fetch,
+    )
+    return BetPage.of(found, paging, show=_shown, place=lambda bet: position_token(bet.log, bet.position))
 
 
-@router.get("/{bet_id}", dependencies=[CAUGHT_UP])
+@router.get("/{bet_id:uuid}", dependencies=[CAUGHT_UP])
 def get_bet(bet_id: UUID, player: AsPlayer, services: ServicesDep) -> BetShown:
     """Return one of the player's bets; `unknown_bet` for those of others."""
     bet = services.views.bets.bet(bet_id)
@@ -180,53 +154,19 @@ def get_bet(bet_id: UUID, player: AsPlayer, services: ServicesDep) -> BetShown:
     return _shown(bet)
 
 
-async def recorded(answer: Future[T]) -> T:
-    """Wait for the ledger's answer. A request that is given up does not take back a command that may stand already."""
-    return await asyncio.shield(asyncio.wrap_future(answer))
+async def _rehearse(services: Services, *, week: str, entry: UUID, body: PlaceBet) -> Response:
+    slip = Slip("", (body.as_stake(),))
+    said = (await recorded(betting.rehearse_bets(services.ledger, week=week, entry=entry, slip=slip, numbers=[1])))[1]
+    if isinstance(said, LedgerError):
+        raise said
+    return Response(msgspec.json.encode(rehearsed_bet(said, week=week)), media_type="application/json")
 
 
-async def _read(model: type[M], request: Request) -> M:
-    """Return the request's body; raises RequestValidationError, as FastAPI does."""
+async def _read(request: Request) -> PlaceBet:
     try:
-        return model.model_validate_json(await request.body())
+        return PlaceBet.model_validate_json(await request.body())
     except ValidationError as error:
-        fields = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
-        raise RequestValidationError(fields) from error
-
-
-async def _week_of_market(services: Services, market_id: UUID) -> str:
-    """Return the log in which a stake on a market is placed; raises UnknownMarket."""
-    log = services.ledger.week_of_market(market_id)
-    if log is not None:
-        return log
-    market = await run_in_threadpool(services.views.board.market, market_id)
-    if market is None:
-        raise UnknownMarket(f"There is no market {market_id}.")
-    return market.log
-
-
-def _answer(placed: Fact) -> bytes:
-    event = placed.event
-    assert isinstance(event, StakePlaced)
-    return msgspec.json.encode(
-        {
-            "bet_id": event.bet_id,
-            "status": "placed",
-            "remaining_credits": event.available,
-            "potential_payout": event.potential_payout,
-            "stake": event.stake,
-            "price": event.price,
-            "line": event.line,
-            "outcome": event.outcome,
-            "market": event.market,
-            "market_id": event.market_id,
-            "game_id": event.game_id,
-            "odds_id": event.odds_id,
-            "week": placed.log,
-            "position": placed.token,
-            "placed_at": str(placed.at),
-        }
-    )
+        raise invalid_part(error, "body") from error
 
 
 def _shown(bet: Bet) -> BetShown:
@@ -235,8 +175,3 @@ def _shown(bet: Bet) -> BetShown:
 
 def _is_of(bet: Bet, player_id: UUID, services: Services) -> bool:
     return services.ledger.entries.entry_of(player_id=player_id, week=bet.log) == bet.entry
-
-
-def _is_behind(entry: Entry, last: Cursor | None) -> bool:
-    """Say whether all bets of an entry were on earlier pages: pages go from the newest week to the oldest."""
-    return last is not None and entry.week > last.log

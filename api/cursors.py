@@ -1,31 +1,131 @@
-"""Cursors of lists: opaque to clients, a place in a log to us. A made-up one reaches nothing but one's own list."""
+"""Lists in pages, with cursors both ways.
+
+A cursor is opaque to clients; to us it is a place in the list's order, and whether to read on or back from there.
+A made-up one reaches nothing but one's own list.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Generic, NamedTuple, Self, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import BaseModel, Field
 
 from api.errors import Refusal
-from ledger.ids import position_token
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_CURSOR: Final = re.compile(r"(next|previous) (.{1,200})")
+_POSITION: Final = re.compile(r"(\d{4}-W\d{2}(?:\.c\d+)?):(0|[1-9]\d{0,17})")
 
 
 class Cursor(NamedTuple):
-    """The log and position of the last thing that a page showed."""
+    """A place in a list, and whether to read on behind it or back from before it."""
 
-    log: str
-    position: int
+    is_back: bool
+    place: str
 
     def __str__(self) -> str:
         """Return the cursor's text on the wire."""
-        return base64.urlsafe_b64encode(position_token(*self).encode()).decode().rstrip("=")
+        text = f"{'previous' if self.is_back else 'next'} {self.place}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def read(cls, text: str) -> Cursor:
         """Read a cursor; raises Refusal `invalid_cursor`."""
         try:
-            token = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-            log, _, position = token.rpartition(":")
-            return cls(log, int(position))
+            said = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
         except (binascii.Error, ValueError) as error:
-            raise Refusal("invalid_cursor", "Take the cursor from next_cursor of the page before.") from error
+            raise invalid_cursor() from error
+        found = _CURSOR.fullmatch(said)
+        if found is None:
+            raise invalid_cursor()
+        return cls(found[1] == "previous", found[2])
+
+
+class Paging(NamedTuple):
+    """The page that a client asks for: at most `limit` things from its cursor on, or from the list's beginning."""
+
+    limit: int
+    cursor: Cursor | None = None
+
+    @property
+    def is_back(self) -> bool:
+        """Whether to read against the list's order, from the cursor towards the list's beginning."""
+        return self.cursor is not None and self.cursor.is_back
+
+    @property
+    def fetch(self) -> int:
+        """How many rows to read: one more than is shown tells whether there are more."""
+        return self.limit + 1
+
+    def place(self, pattern: re.Pattern[str]) -> str | None:
+        """Return the place to read from, None for the list's beginning; raises Refusal where it does not fit."""
+        if self.cursor is None:
+            return None
+        if not pattern.fullmatch(self.cursor.place):
+            raise invalid_cursor()
+        return self.cursor.place
+
+    def position(self) -> tuple[str, int] | None:
+        """Return the log and the position to read from, in a list whose places are position tokens."""
+        token = self.place(_POSITION)
+        if token is None:
+            return None
+        log, _, position = token.rpartition(":")
+        return log, int(position)
+
+
+class Page(BaseModel, Generic[T]):
+    """Part of a list. Repeat the request with `?cursor=` one of the cursors, and the other parameters as they were.
+
+    `next_cursor` asks for what follows in the list's order, `previous_cursor` for what comes before; null where there
+    is nothing. `has_more` says whether anything follows.
+    """
+
+    data: list[T]
+    has_more: bool
+    next_cursor: str | None = Field(examples=["bmV4dCAyMDI2LVc0Nzo1MTIz"])
+    previous_cursor: str | None = Field(examples=[None])
+
+    @classmethod
+    def of(
+        cls, found: Sequence[R], paging: Paging, *, show: Callable[[R], T], place: Callable[[R], str], **more: Any
+    ) -> Self:
+        """Show what was found: up to `paging.fetch` rows from the cursor on, backwards where `paging.is_back`.
+
+        `place` is what a cursor says of a row, to be read again with `paging.place`: unique and lasting. `more` are
+        the fields that a subclass has beside the list.
+        """
+        is_cut = len(found) > paging.limit
+        rows = found[: paging.limit][:: -1 if paging.is_back else 1]
+        has_more = bool(rows) and (paging.is_back or is_cut)
+        has_previous = bool(rows) and (is_cut if paging.is_back else paging.cursor is not None)
+        return cls(
+            data=[show(row) for row in rows],
+            has_more=has_more,
+            next_cursor=str(Cursor(False, place(rows[-1]))) if has_more else None,
+            previous_cursor=str(Cursor(True, place(rows[0]))) if has_previous else None,
+            **more,
+        )
+
+
+def invalid_cursor() -> Refusal:
+    """Return the refusal of a cursor that this list did not give."""
+    return Refusal("invalid_cursor", "Take the cursor from next_cursor or previous_cursor of a page of this list.")
+
+
+def paging(
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=400, description="A cursor of a page of this list.")] = None,
+) -> Paging:
+    """Return the page that a request asks for; raises Refusal `invalid_cursor`."""
+    return Paging(limit, Cursor.read(cursor) if cursor is not None else None)
+
+
+PagingDep = Annotated[Paging, Depends(paging)]

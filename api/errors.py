@@ -14,10 +14,13 @@ from fastapi.responses import Response
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from api.quotes import QuoteShown
 from ledger.aggregate import LedgerError
 from ledger.game import QuoteChanged
+from ledger.slip import SlipRefused
 
 PROBLEM_JSON: Final = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -32,11 +35,15 @@ class Kind(NamedTuple):
 
 KINDS: Final[Mapping[str, Kind]] = {
     "account_not_open": Kind(409, "You have no account in this week"),
+    "age_unknown": Kind(409, "Your date of birth is not known"),
+    "already_set": Kind(409, "This was set before"),
     "already_there": Kind(409, "This exists already"),
     "betting_closed": Kind(409, "The week takes no stakes"),
     "body_too_large": Kind(413, "The request body is too large"),
     "buy_back_refused": Kind(409, "You cannot buy back"),
     "clock_backwards": Kind(409, "The clock moves forward only"),
+    "clock_too_far": Kind(409, "The clock moves a year at most"),
+    "code_invalid": Kind(422, "The code is not valid"),
     "conflicting_result": Kind(409, "Two results contradict each other"),
     "email_taken": Kind(409, "The e-mail address is in use"),
     "forbidden": Kind(403, "You may not do this"),
@@ -47,45 +54,75 @@ KINDS: Final[Mapping[str, Kind]] = {
     "internal": Kind(500, "Something went wrong here"),
     "invalid_cursor": Kind(422, "The cursor is not one of ours"),
     "invalid_request": Kind(422, "The request does not fit"),
+    "jurisdiction_not_served": Kind(403, "Weeks are not offered where you live"),
+    "jurisdiction_unknown": Kind(409, "Where you live is not known"),
     "malformed": Kind(400, "The request cannot be read"),
     "market_closed": Kind(409, "The market takes no stakes"),
     "method_not_allowed": Kind(405, "This method is not offered here"),
     "not_enrolled": Kind(409, "You are not enrolled in this week"),
     "not_found": Kind(404, "There is nothing here"),
+    "not_paid": Kind(409, "The payment is not paid"),
     "not_ready": Kind(503, "The service is not ready"),
+    "payments_off": Kind(409, "Payments are switched off here"),
+    "preflight_refused": Kind(403, "Pages of this origin may not send this request"),
     "projections_behind": Kind(503, "The answer is not up to date yet"),
     "quote_changed": Kind(409, "The quote has changed"),
+    "rate_limited": Kind(429, "Too many requests"),
+    "refresh_invalid": Kind(401, "The refresh token is not valid"),
+    "refresh_reused": Kind(401, "The refresh token was used before"),
     "refused": Kind(409, "Refused"),
     "registration_closed": Kind(409, "The week no longer takes enrolments"),
+    "request_timeout": Kind(408, "The request took too long to come"),
+    "restricted": Kind(403, "You may not enrol or bet for now"),
+    "rules_changed": Kind(409, "The week plays by other rules"),
+    "slip_spans_weeks": Kind(422, "The bets belong to several weeks"),
     "stake_out_of_range": Kind(422, "The stake is out of range"),
     "stale_chunk": Kind(409, "Settled already"),
     "too_early": Kind(409, "It is too early for this"),
+    "too_many_streams": Kind(429, "Too many live streams"),
+    "too_young": Kind(403, "You are too young"),
     "unauthenticated": Kind(401, "Log in first"),
     "unavailable": Kind(503, "Unavailable for a moment"),
+    "unknown_api_key": Kind(404, "No such API key"),
     "unknown_bet": Kind(404, "No such bet"),
+    "unknown_entry": Kind(404, "No such entry"),
     "unknown_game": Kind(404, "No such game"),
     "unknown_market": Kind(404, "No such market"),
     "unknown_outcome": Kind(422, "No such outcome"),
+    "unknown_payment": Kind(404, "No such payment"),
+    "unknown_player": Kind(404, "No such player"),
     "unknown_pool": Kind(404, "No such pool"),
+    "unknown_session": Kind(404, "No such session"),
     "unknown_week": Kind(404, "No such week"),
     "unsound_rules": Kind(422, "The rules cannot be played by"),
+    "unsupported_media_type": Kind(415, "The request body is not JSON"),
     "week_not_resolved": Kind(409, "Something in the week is not resolved"),
     "wrong_credentials": Kind(401, "E-mail address or password is wrong"),
+    "wrong_password": Kind(403, "The password is wrong"),
     "wrong_seed": Kind(500, "The draw's seed does not fit"),
 }
 """Every code that a client may meet, with its status. Codes are stable; titles and details may be reworded."""
 
-_OF_STATUS: Final = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_OF_STATUS: Final = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _HEADERS_OF_STATUS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 class Refusal(Exception):
-    """The API itself refuses a request. `code` is a key of KINDS."""
+    """The API itself refuses a request. `code` is a key of KINDS, `members` what the problem says beyond its text."""
 
-    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: str) -> None:
         super().__init__(detail)
         self.code = code
         self.headers = dict(headers or {})
+        self.members = members
 
 
 class InvalidField(BaseModel):
@@ -99,7 +136,11 @@ class InvalidField(BaseModel):
 
 
 class Problem(BaseModel):
-    """An RFC 9457 problem. Branch on `code`; `quote` comes with `quote_changed`, `errors` with `invalid_request`."""
+    """An RFC 9457 problem. Branch on `code`.
+
+    `quote` comes with `quote_changed`, `rules_hash` with `rules_changed`, `errors` with `invalid_request`,
+    and with a bet slip that is placed all or none: what each of its bets was refused for.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -111,6 +152,7 @@ class Problem(BaseModel):
     code: str
     request_id: str
     quote: QuoteShown | None = None
+    rules_hash: str | None = None
     errors: list[InvalidField] | None = None
 
 
@@ -120,6 +162,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(ClientDisconnect, _broken_off)
     app.add_exception_handler(psycopg.OperationalError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
     app.add_exception_handler(Exception, _unexpected)
@@ -129,8 +172,13 @@ def problem(
     request: Request, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any
 ) -> Response:
     """Return the response to a request that ends in a problem of a kind."""
+    return _response(problem_body(request, code, detail, **extra), headers)
+
+
+def problem_body(request: Request, code: str, detail: str, **extra: Any) -> dict[str, Any]:
+    """Return a Problem, ready to be written as JSON."""
     kind = KINDS[code]
-    body = {
+    return {
         "type": f"/api/problems/{code}",
         "title": kind.title,
         "status": kind.status,
@@ -140,31 +188,59 @@ def problem(
         "request_id": request.state.request_id,
         **extra,
     }
-    headers = {**_HEADERS_OF_STATUS.get(kind.status, {}), **(headers or {})}
-    return Response(msgspec.json.encode(body), kind.status, headers, PROBLEM_JSON)
 
 
-async def _refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return problem(request, error.code, str(error), headers=error.headers)
+def ledger_problem(request: Request, error: LedgerError) -> dict[str, Any]:
+    """Return the Problem that the ledger's refusal is, ready to be written as JSON; that of a slip is its first bet's.
 
-
-async def _ledger_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LedgerError)
+    What is the service's fault is logged here.
+    """
+    if isinstance(error, SlipRefused):
+        return _slip_problem(request, error)
     code = error.code if error.code in KINDS else LedgerError.code
     if KINDS[code].status >= 500:
         # Its text names hosts and causes that are the operators' business.
         _log.error("%s %s: %s", request.method, request.url.path, error)
-        return problem(request, code, type(error).__doc__ or "")
+        return problem_body(request, code, type(error).__doc__ or "")
     if isinstance(error, QuoteChanged):
         quote = QuoteShown.of(error.quote).model_dump(mode="json")
-        return problem(request, code, str(error), quote=quote)
-    return problem(request, code, str(error))
+        return problem_body(request, code, str(error), quote=quote)
+    return problem_body(request, code, str(error))
+
+
+def _slip_problem(request: Request, error: SlipRefused) -> dict[str, Any]:
+    problems = {number: ledger_problem(request, refusal) for number, refusal in sorted(error.refusals.items())}
+    number, first = next(iter(problems.items()))
+    errors = [
+        {"field": f"body.bets.{number - 1}", "code": each["code"], "detail": each["detail"]}
+        for number, each in problems.items()
+    ]
+    return {**first, "detail": f"Nothing was staked; bet {number}: {first['detail']}", "errors": errors}
+
+
+def _response(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    status: int = body["status"]
+    headers = {**_HEADERS_OF_STATUS.get(status, {}), **(headers or {})}
+    return Response(msgspec.json.encode(body), status, headers, PROBLEM_JSON)
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problem(request, error.code, str(error), headers=error.headers, **error.members)
+
+
+async def _ledger_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LedgerError)
+    return _response(ledger_problem(request, error))
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return invalid_fields(request, error.errors())
+    errors: Sequence[Mapping[str, Any]] = error.errors()
+    unreadable = next((each for each in errors if each["type"] == "json_invalid"), None)
+    if unreadable is not None:
+        return problem(request, "malformed", f"The body is no JSON text: {unreadable['ctx']['error']}.")
+    return invalid_fields(request, errors)
 
 
 def invalid_fields(request: Request, errors: Sequence[Mapping[str, Any]]) -> Response:
@@ -180,7 +256,25 @@ def invalid_fields(request: Request, errors: Sequence[Mapping[str, Any]]) -> Res
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _OF_STATUS.get(error.status_code, "malformed")
-    return problem(request, code, KINDS[code].title, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return problem(request, code, KINDS[code].title, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of a path for `Allow`: the framework names those of the first route that it finds there."""
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": "GET" if method == "HEAD" else method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    )
+
+
+async def _broken_off(request: Request, error: Exception) -> Response:
+    """Answer, for the record, a client that left in the middle of its request."""
+    return problem(request, "malformed", "The connection ended before the request did.")
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
@@ -189,6 +283,5 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    """Answer what nobody foresaw; the server logs it. This handler stands outside the middleware that adds the id."""
-    headers = {"X-Request-Id": request.state.request_id}
-    return problem(request, "internal", "The error was logged under the request id.", headers=headers)
+    """Answer what nobody foresaw; the server logs it."""
+    return problem(request, "internal", "The error was logged under the request id.")

@@ -6,10 +6,11 @@ import math
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.errors import Refusal
-from api.principal import SignedIn
+from api.history import MyPool, MyStanding
+from api.principal import AsPerson
 from api.quotes import Moment
 from api.reading import CAUGHT_UP, Shown
 from api.services import Services, ServicesDep
@@ -21,12 +22,14 @@ router = APIRouter(prefix="/me", tags=["me"])
 
 
 class User(Shown):
-    """Who is logged in."""
+    """Who is logged in: `name` is what other players see, `role` player, operator or auditor."""
 
     id: UUID
-    email: str
-    name: str
-    role: str
+    email: str = Field(examples=["ann@example.org"])
+    name: str = Field(examples=["Ann"])
+    role: str = Field(examples=["player"])
+    email_verified: bool
+    created_at: Moment
 
 
 class MyWeek(Shown):
@@ -38,14 +41,6 @@ class MyWeek(Shown):
     ends_at: Moment
 
 
-class MyPool(Shown):
-    """A pool and how many are in it."""
-
-    pool_id: UUID
-    name: str
-    size: int
-
-
 class Credits(Shown):
     """Credits in the current week: `available` for stakes, `at_stake` in open bets, `potential` if all were won."""
 
@@ -55,33 +50,37 @@ class Credits(Shown):
     open_bets: int
 
 
+class InForce(Shown):
+    """What bars the player from enrolling and betting: cool_off, self_exclusion or suspension.
+
+    Without `ends_at` it lasts for good, or until an operator lifts it.
+    """
+
+    kind: str = Field(examples=["cool_off"])
+    starts_at: Moment
+    ends_at: Moment | None
+
+
 class Me(BaseModel):
-    """Everything that an app's first screen needs.
+    """Everything that an app's first screen needs, at `now` of the service's clock.
 
     `entry` and `credits` are null for a week that the player does not take part in, `pool` and `credits` until the
-    draw. The next cycle begins with the next week.
+    draw. The next cycle begins with the next week, which takes enrolments once `next_week_is_open`. While
+    `restrictions` has any, the player can neither enrol nor bet.
     """
 
     user: User
+    now: Moment
     week: MyWeek | None
     entry: UUID | None
     pool: MyPool | None
     credits: Credits | None
-    next_week: str
+    next_week: str = Field(examples=["2026-W48"])
+    next_week_is_open: bool
     next_cycle_at: Moment
-    next_cycle_in_seconds: int
+    next_cycle_in_seconds: int = Field(examples=[86_400])
     registered_for_next: bool
-
-
-class MyStanding(Shown):
-    """Where the player stands in the pool; equal credits share a rank."""
-
-    rank: int
-    credits: int
-    at_stake: int
-    won: int
-    lost: int
-    returned: int
+    restrictions: list[InForce]
 
 
 class PoolAndStanding(BaseModel):
@@ -93,7 +92,7 @@ class PoolAndStanding(BaseModel):
 
 
 @router.get("", dependencies=[CAUGHT_UP])
-def get_me(principal: SignedIn, services: ServicesDep) -> Me:
+def get_me(principal: AsPerson, services: ServicesDep) -> Me:
     """Return the player and their current week."""
     user = services.players.player(principal.id)
     if user is None:
@@ -101,24 +100,28 @@ def get_me(principal: SignedIn, services: ServicesDep) -> Me:
     now = services.clock()
     current, ends_at = weeks.week_at(now), weeks.ends_at(weeks.week_at(now))
     following = weeks.following(current)
+    restrictions = services.restrictions.of_player(principal.id)
     week = services.views.weeks.week(current)
     entry = _entry(services, principal, current)
     account = services.views.accounts.account(entry) if entry is not None else None
     return Me(
-        user=User.of(user),
+        user=User.of(user, email_verified=user.email_verified_at is not None),
+        now=now,
         week=MyWeek.of(week) if week is not None else None,
         entry=entry,
         pool=_pool(services, account.pool_id) if account is not None else None,
         credits=Credits.of(account) if account is not None else None,
         next_week=following,
+        next_week_is_open=services.views.weeks.week(following) is not None,
         next_cycle_at=ends_at,
         next_cycle_in_seconds=math.ceil((ends_at - now).total_seconds()),
         registered_for_next=_entry(services, principal, following) is not None,
+        restrictions=[InForce.of(each) for each in restrictions if each.is_in_force(now)],
     )
 
 
 @router.get("/pool", dependencies=[CAUGHT_UP])
-def get_my_pool(principal: SignedIn, services: ServicesDep) -> PoolAndStanding:
+def get_my_pool(principal: AsPerson, services: ServicesDep) -> PoolAndStanding:
     """Return the player's pool of the current week and their standing in it. `unknown_pool` until the draw."""
     current = weeks.week_at(services.clock())
     entry = services.ledger.entries.entry_of(player_id=principal.id, week=current)

@@ -1,16 +1,20 @@
-"""What every request passes through: an id, and a limit on its body. Pure ASGI, which costs a bet next to nothing."""
+"""What every request passes through: an id, and limits on its body. Pure ASGI, which costs a bet next to nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from itertools import count
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_LATE: Final = "the request is late"
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_JSON: Final = re.compile(rb"application/([a-z0-9.+-]+\+)?json[ \t]*(;.*)?", re.IGNORECASE)
 
 
 class RequestIds:
@@ -42,43 +46,104 @@ class RequestIds:
         return f"{self._process}{next(self._numbers):016x}".encode()
 
 
-class BodyLimit:
-    """Refuses bodies of more than `max_bytes` as soon as they are read, however they announce their length.
+class Bodies:
+    """Refuses bodies that are no JSON, have more than `max_bytes`, or take longer than `seconds` to come.
 
-    FastAPI's own limit answers in plain text; ours ends in the error table like everything else.
+    They are looked at when somebody reads them, so that a stranger or a wrong path is answered first, and by the error
+    table like everything else. FastAPI's own answers are plain text for the size, and 422 for the type.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._patience = _Patience(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        announced = _header(scope, b"content-length")
-        if announced is None:
-            await self._app(scope, self._counted(receive, size=0), send)
-        elif announced.isdigit() and len(announced) < 16 and int(announced) <= self._max_bytes:
-            # The server hands over no more than was announced.
-            await self._app(scope, receive, send)
-        else:
-            await self._app(scope, self._counted(receive, size=self._max_bytes + 1), send)
+        if scope["type"] == "http" and scope["method"] not in _BODILESS:
+            receive = self._checked(receive, refused=self._refused(scope))
+        await self._app(scope, receive, send)
 
-    def _counted(self, receive: Receive, *, size: int) -> Receive:
+    def _refused(self, scope: Scope) -> HTTPException | None:
+        """Return what is wrong with a body by what its headers say of it."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        if length == b"0" and b"transfer-encoding" not in headers:
+            return None
+        if not length.isdigit() or len(length) > 15 or int(length) > self._max_bytes:
+            return HTTPException(413)
+        media_type = headers.get(b"content-type", b"")
+        if media_type != b"application/json" and not _JSON.fullmatch(media_type):
+            return HTTPException(415, headers={"Accept": "application/json"})
+        return None
 
-        async def receive_counted() -> Message:
-            nonlocal size
-            if size > self._max_bytes:
-                raise HTTPException(413)
-            message = await receive()
+    def _checked(self, receive: Receive, *, refused: HTTPException | None) -> Receive:
+        size = 0
+        is_whole = False
+        ends_at: float | None = None
+
+        async def receive_checked() -> Message:
+            nonlocal size, is_whole, ends_at
+            if is_whole:
+                return await receive()
+            if refused is not None:
+                raise refused
+            if ends_at is None:
+                ends_at = self._patience.ends_at()
+            message = await self._patience.until(ends_at, receive)
             size += len(message.get("body", b""))
             if size > self._max_bytes:
                 raise HTTPException(413)
+            is_whole = not message.get("more_body", False)
             return message
 
-        return receive_counted
+        return receive_checked
+
+
+class _Patience:
+    """Waits for messages until their time is over, or up to a tenth longer.
+
+    One timer looks after all who wait: one for each, as asyncio.timeout sets it, would be felt by a bet.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waiting: dict[asyncio.Task[Any], float] = {}
+        self._is_watched = False
+
+    def ends_at(self) -> float:
+        """Return when a body has to be there that is waited for from now on."""
+        return asyncio.get_running_loop().time() + self._seconds
+
+    async def until(self, ends_at: float, receive: Receive) -> Message:
+        """Receive a message; raises HTTPException 408 when it has not come in time."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting[task] = ends_at
+        if not self._is_watched:
+            self._watch(task.get_loop())
+        try:
+            return await receive()
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args != (_LATE,):
+                raise
+            task.uncancel()
+            raise HTTPException(408, headers={"Connection": "close"}) from None
+        finally:
+            del self._waiting[task]
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_watched = True
+        loop.call_later(self._seconds / 10, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for task, ends_at in self._waiting.items():
+            if ends_at <= now:
+                task.cancel(_LATE)
+        self._is_watched = False
+        if self._waiting:
+            self._watch(loop)
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

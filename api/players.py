@@ -28,7 +28,10 @@ class EmailTaken(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A person with a log-in. `email` is normalised; `role`: player, operator or auditor."""
+    """A person with a log-in. `email` is normalised; `role`: player, operator or auditor.
+
+    `email_verified_at`: when they showed that they read what is mailed there; None: not yet.
+    """
 
     id: UUID
     email: str
@@ -36,6 +39,7 @@ class Player:
     password_hash: str = field(repr=False)
     role: str
     created_at: datetime
+    email_verified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +60,24 @@ class Players:
         self._new_id = new_id
         self._now = now
 
-    def create(self, *, email: str, name: str, password_hash: str, role: str = "player") -> Player:
-        """Add a player and return it; raises EmailTaken, or ValueError for a role that does not exist."""
+    def create(
+        self, *, email: str, name: str, password_hash: str, role: str = "player", is_verified: bool = False
+    ) -> Player:
+        """Add a player and return it; raises EmailTaken, or ValueError for a role that does not exist.
+
+        `is_verified`: whoever makes the player answers for the e-mail address.
+        """
         if role not in ROLES:
             raise ValueError(f"there is no role {role!r}: choose {', '.join(ROLES)}")
+        now = self._now()
         player = Player(
             id=self._new_id(),
             email=normalised(email),
             name=name,
             password_hash=password_hash,
             role=role,
-            created_at=self._now(),
+            created_at=now,
+            email_verified_at=now if is_verified else None,
         )
         values = {
             "id": player.id,
@@ -75,6 +86,7 @@ class Players:
             "password_hash": player.password_hash,
             "role": player.role,
             "created_at": player.created_at,
+            "email_verified_at": player.email_verified_at,
         }
         try:
             with self._datastore.connection() as connection:
@@ -96,6 +108,17 @@ class Players:
         with self._datastore.connection() as connection:
             parameters = {"player_id": player_id, "password_hash": password_hash}
             connection.execute(self._sql["set_password_hash"], parameters)
+
+    def replace_password_hash(self, player: Player, *, password_hash: str) -> bool:
+        """Replace the hash that a player was read with; False if it is another one by now."""
+        parameters = {"player_id": player.id, "known_hash": player.password_hash, "password_hash": password_hash}
+        with self._datastore.connection() as connection:
+            return connection.execute(self._sql["replace_password_hash"], parameters).rowcount == 1
+
+    def verify_email(self, player_id: UUID) -> None:
+        """Note that a player reads what is mailed to their address; the first time counts."""
+        with self._datastore.connection() as connection:
+            connection.execute(self._sql["verify_email"], {"player_id": player_id, "now": self._now()})
 
     def names_of(self, entries: Iterable[UUID]) -> dict[UUID, Named]:
         """Return the players behind some entries, by entry; those who were erased are missing."""

@@ -11,6 +11,8 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from api.errors import Refusal
+from api.keys import PREFIX
+from api.services import Services
 from api.tokens import InvalidToken, Principal
 
 _BEARER: Final = re.compile(r"[Bb]earer +([A-Za-z0-9._~+/-]+=*)")
@@ -20,29 +22,53 @@ INVALID_TOKEN: Final = 'Bearer error="invalid_token"'
 
 
 class Bearer(SecurityBase):
-    """A dependency: the principal of a request, which must have the scopes that the route asks for."""
+    """A dependency: the principal of a request, which must have the scopes that the route asks for.
 
-    def __init__(self) -> None:
-        self.model = HTTPBearer(bearerFormat="JWT", description="The token of POST /api/auth/login.")
+    `even_revoked`: also one whose session has ended, for routes that end it.
+    """
+
+    def __init__(self, *, even_revoked: bool = False) -> None:
+        self._even_revoked = even_revoked
+        self.model = HTTPBearer(bearerFormat="JWT", description="The token of POST /api/auth/login, or an API key.")
         self.scheme_name = "bearer"
 
     async def __call__(self, request: Request, required: SecurityScopes) -> Principal:
         """Return who asks; raises Refusal `unauthenticated` or `forbidden`."""
-        return await identify(request, *required.scopes)
+        return await identify(request, *required.scopes, even_revoked=self._even_revoked)
 
 
-async def identify(request: Request, *scopes: str) -> Principal:
+async def identify(request: Request, *scopes: str, even_revoked: bool = False) -> Principal:
     """Return who asks, from the request's token; raises Refusal `unauthenticated` or, without a scope, `forbidden`."""
+    # The rate limits have asked before, to know who pays.
+    found: Principal | None = request.scope["state"].get("principal")
+    principal = found if found is not None else await _identified(request, even_revoked=even_revoked)
+    if not principal.scopes.issuperset(scopes):
+        raise Refusal("forbidden", f"This needs the scope {' and '.join(scopes)}, which a {principal.role} lacks.")
+    return principal
+
+
+async def _identified(request: Request, *, even_revoked: bool) -> Principal:
     given = _BEARER.fullmatch(request.headers.get("authorization", ""))
     if given is None:
         raise Refusal("unauthenticated", "Send the token of POST /api/auth/login as Authorization: Bearer <token>.")
     try:
-        principal: Principal = request.app.state.services.tokens.verify(given[1])
+        return await principal_of(request.app.state.services, given[1], even_revoked=even_revoked)
     except InvalidToken as error:
         headers = {"WWW-Authenticate": INVALID_TOKEN}
         raise Refusal("unauthenticated", "The token is not valid (any more): log in again.", headers=headers) from error
-    if not principal.scopes.issuperset(scopes):
-        raise Refusal("forbidden", f"This needs the scope {' and '.join(scopes)}, which a {principal.role} lacks.")
+
+
+async def principal_of(services: Services, credential: str, *, even_revoked: bool = False) -> Principal:
+    """Return who an access token or an API key speaks for; raises InvalidToken, also where it has been revoked.
+
+    What is held open for longer than a request, such as a stream, asks again now and then: that costs next to nothing.
+    """
+    if credential.startswith(PREFIX):
+        principal = await services.api_keys.principal(credential)
+    else:
+        principal = services.tokens.verify(credential)
+    if not even_revoked and await services.revocations.include(principal.revoked_by):
+        raise InvalidToken("revoked")
     return principal
 
 
@@ -69,6 +95,8 @@ PUBLIC: Final[dict[str, Any]] = {"security": []}
 
 _bearer: Final = Bearer()
 SignedIn = Annotated[Principal, Security(_bearer)]
+AsPerson = Annotated[Principal, Security(_bearer, scopes=["self"])]
+Leaving = Annotated[Principal, Security(Bearer(even_revoked=True), scopes=["self"])]
 AsPlayer = Annotated[Principal, Security(_bearer, scopes=["play"])]
 AsAuditor = Annotated[Principal, Security(_bearer, scopes=["audit"])]
 AsOperator = Annotated[Principal, Security(_bearer, scopes=["operate"])]

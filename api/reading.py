@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 from fastapi import Depends, Header, Query, Request
@@ -12,13 +13,26 @@ from api.errors import Refusal
 from api.services import Services, ServicesDep
 from ledger import weeks
 from ledger.ids import position_token
+from ledger.instants import instant_text
 from ledger.recorder import LogNotOpen
 
 _TOKEN: Final = r"^(office|\d{4}-W\d{2}(\.c\d+)?):(0|[1-9]\d{0,17})$"
 _NAMED_WEEKS: Final = ("current", "next")
 
-After = Annotated[str | None, Query(pattern=_TOKEN, description="Answer no older than this position, `2026-W47:5123`.")]
-AfterPosition = Annotated[str | None, Header(pattern=_TOKEN, description="The same as the query parameter `after`.")]
+_POSITION: Final[dict[str, Any]] = {"format": "position"}
+
+After = Annotated[
+    str | None,
+    Query(
+        pattern=_TOKEN,
+        description="Answer no older than this position, `2026-W47:5123`.",
+        json_schema_extra=_POSITION,
+    ),
+]
+AfterPosition = Annotated[
+    str | None,
+    Header(pattern=_TOKEN, description="The same as the query parameter `after`.", json_schema_extra=_POSITION),
+]
 
 
 class Shown(BaseModel):
@@ -53,8 +67,20 @@ def week_named(week: str, services: ServicesDep) -> str:
 def week_opened(services: ServicesDep, week: Annotated[str, Depends(week_named)]) -> str:
     """Return the id of the week that a path names, which the ledger knows. Raises Refusal `unknown_week`."""
     if week not in services.ledger.weeks():
-        raise Refusal("unknown_week", f"Week {week} is not open.")
+        raise not_open(week, services.clock())
     return week
+
+
+def not_open(week: str, now: datetime) -> Refusal:
+    """Return the refusal of a week that has no book: it says when the week is, and what it waits for."""
+    starts_at, ends_at = weeks.starts_at(week), weeks.ends_at(week)
+    when = f"from {instant_text(starts_at)} to {instant_text(ends_at)}"
+    if now < starts_at:
+        return Refusal(
+            "unknown_week",
+            f"Week {week}, {when}, is not open yet: weeks open for enrolment once the week before them is drawn.",
+        )
+    return Refusal("unknown_week", f"Week {week}, {when}, was not opened.")
 
 
 async def caught_up(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 SCOPES: Final[Mapping[str, str]] = {
-    "play": "take part in weeks, place bets, read and change what is one's own",
+    "self": "read and change what is one's own: profile, sessions, password; people have it, API keys never",
+    "play": "take part in weeks and place bets",
     "audit": "read the ledger, all standings and entries",
     "operate": "open, draw, close, settle and finalise weeks",
     "people": "look at players, suspend them, hand out API keys",
@@ -19,4 +20,4 @@ SCOPES_OF_ROLE: Final[Mapping[str, frozenset[str]]] = {
     "operator": frozenset({"audit", "operate", "people"}),
     "service": frozenset({"audit", "operate"}),
 }
-"""The most that each role may do. Operators do not play: nobody bets on weeks that they settle."""
+"""What each role may do, besides `self`. Operators do not play: nobody bets on weeks that they settle."""

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 from uuid import UUID
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
+from api.devices import Devices
+from api.errands import Errands
+from api.gates import Gates
+from api.keys import ApiKeys
+from api.mail import Mailer
 from api.passwords import Passwords
+from api.payments import Payments, PaymentsOff
+from api.people import People
+from api.people_log import PeopleLog
 from api.players import Players
+from api.proofs import Proofs
+from api.pseudonyms import Pseudonyms
+from api.ratelimits import Meters
+from api.restrictions import Restrictions
+from api.revocations import Revocations
+from api.sessions import Sessions
+from api.spending import Spending
 from api.tokens import Tokens
 from ledger.datastore import Datastore
 from ledger.entries import Entries
@@ -24,8 +40,14 @@ from projections.bets import Bets
 from projections.board import Board
 from projections.leaderboard import Leaderboard
 from projections.pools import Pools
+from projections.registrations import Registrations
 from projections.runner import Runner
+from projections.settlements import Settlements
 from projections.weeks import Weeks
+
+if TYPE_CHECKING:
+    # What is told over live streams are shapes of the routes, which import this module.
+    from api.livefeed.hub import Hub
 
 _ENTRIES_KEPT: Final = 200_000
 
@@ -52,6 +74,8 @@ class Views:
     bets: Bets
     leaderboard: Leaderboard
     board: Board
+    settlements: Settlements
+    registrations: Registrations
 
     @classmethod
     def of(cls, datastore: Datastore) -> Views:
@@ -63,6 +87,8 @@ class Views:
             bets=Bets(datastore),
             leaderboard=Leaderboard(datastore),
             board=Board(datastore),
+            settlements=Settlements(datastore),
+            registrations=Registrations(datastore),
         )
 
 
@@ -85,11 +111,17 @@ class EntryFinder:
             self._found[player_id, week] = entry
         return entry
 
+    def forget(self, player_id: UUID) -> None:
+        """Forget the entries of a player who was erased. To be called in the event loop, as all of this."""
+        for known in [known for known in self._found if known[0] == player_id]:
+            del self._found[known]
+
 
 @dataclass(frozen=True)
 class Services:
     """Everything behind the routes. `clock` is the game's, which a test clock moves; tokens keep real time.
 
+    `verifies_at_signup`: who signs up gets a code by mail; `confirms_signup`: and logs in only after using it.
     `migrations` names what must have run before the service is ready; without a `test_clock` its routes do not exist.
     """
 
@@ -99,18 +131,66 @@ class Services:
     players: Players
     passwords: Passwords
     tokens: Tokens
+    revocations: Revocations
+    sessions: Sessions
+    api_keys: ApiKeys
+    proofs: Proofs
+    mailer: Mailer
+    pseudonyms: Pseudonyms
+    live: Hub
     clock: Callable[[], datetime]
     test_clock: TestClock | None = None
+    payments: Payments = field(default_factory=PaymentsOff)
+    gates: Gates = field(default_factory=Gates)
+    currency: str = "USD"
     migrations: frozenset[str] = frozenset()
     closing_soon: timedelta = timedelta(minutes=10)
+    meters: Meters = field(default_factory=Meters)
+    cors_origins: tuple[str, ...] = ()
+    hsts_seconds: int = 0
     body_bytes_max: int = 64 * 1024
+    body_wait: timedelta = timedelta(seconds=30)
     hashing_threads: int = 2
     reads_wait: timedelta = timedelta(seconds=2)
+    verifies_at_signup: bool = False
+    confirms_signup: bool = False
 
     @cached_property
     def entries(self) -> EntryFinder:
         """The entries behind the players who bet here."""
         return EntryFinder(self.ledger.entries)
+
+    @cached_property
+    def people(self) -> People:
+        """Players as persons."""
+        return People(self.ledger.datastore, pseudonyms=self.pseudonyms, now=self.clock)
+
+    @cached_property
+    def people_log(self) -> PeopleLog:
+        """What operators look at and do about people."""
+        return PeopleLog(self.ledger.datastore, now=self.clock)
+
+    @cached_property
+    def devices(self) -> Devices:
+        """The devices that players were seen with."""
+        return Devices(self.ledger.datastore, pseudonyms=self.pseudonyms, now=self.clock)
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What players want to spend at most."""
+        return Spending(self.ledger.datastore, currency=self.currency)
+
+    @cached_property
+    def restrictions(self) -> Restrictions:
+        """What bars players from enrolling and betting."""
+        return Restrictions(
+            self.ledger.datastore, clock=self.clock, new_id=self.ledger.new_id, monotonic=time.monotonic
+        )
+
+    @cached_property
+    def errands(self) -> Errands:
+        """What no answer waits for."""
+        return Errands()
 
     @cached_property
     def hashing(self) -> CapacityLimiter:

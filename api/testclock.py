@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, model_validator
@@ -19,13 +19,21 @@ router = APIRouter(prefix="/test-clock", tags=["development"])
 _FURTHEST_SECONDS: Final = 366 * 24 * 3600
 
 
+_EITHER: Final[dict[str, Any]] = {
+    "oneOf": [
+        {"required": ["to"], "properties": {"to": {"type": "string"}, "by": {"type": "null"}}},
+        {"required": ["by"], "properties": {"by": {"type": "integer"}, "to": {"type": "null"}}},
+    ]
+}
+
+
 class MoveClock(BaseModel):
     """Where to move the clock: `to` an instant, or `by` some seconds."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_EITHER)
 
-    to: AwareDatetime | None = None
-    by: Annotated[StrictInt, Field(ge=0, le=_FURTHEST_SECONDS)] | None = None
+    to: Annotated[AwareDatetime, Field(examples=["2026-11-20T06:00:00Z"])] | None = None
+    by: Annotated[StrictInt, Field(ge=0, le=_FURTHEST_SECONDS, examples=[3600])] | None = None
 
     @model_validator(mode="after")
     def _say_one(self) -> Self:
@@ -58,13 +66,16 @@ async def get_clock(clock: ClockDep) -> ClockShown:
 
 @router.post("")
 async def move_clock(body: MoveClock, principal: SignedIn, clock: ClockDep) -> ClockShown:
-    """Move the clock forward, and answer when all that is due until then has been done."""
+    """Move the clock forward, and answer when all that is due until then has been done.
+
+    Refused with `clock_backwards`, and with `clock_too_far` beyond a year at a time.
+    """
     now = clock.now()
     to = body.to if body.to is not None else now + timedelta(seconds=body.by or 0)
     if to < now:
         raise Refusal("clock_backwards", f"It is {now.isoformat()} already: choose a later instant.")
     if to - now > timedelta(seconds=_FURTHEST_SECONDS):
-        raise Refusal("invalid_request", "The clock moves by at most a year at a time.")
+        raise Refusal("clock_too_far", "The clock moves by at most a year at a time.")
     await clock.advance(to)
     return _shown(clock)
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, ConfigDict, Field
 
+from api import taking_part
+from api.cursors import Page, PagingDep
 from api.errors import Refusal
 from api.principal import PUBLIC, AsPlayer, request_key
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened
+from api.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened, not_open
+from api.seen import SEEN_DEVICE
 from api.services import Services, ServicesDep
 from ledger import enrolment
 from ledger.entry import NotEnrolled, Registration
 from ledger.events import EntryEnrolled
+from ledger.events import WeekOpened as Opened
 from ledger.facts import fact_of
 from ledger.ids import registration_stream
 from projections.weeks import Week
@@ -24,13 +30,23 @@ from projections.weeks import Week
 router = APIRouter(prefix="/weeks", tags=["weeks"])
 
 
-class WeekShown(Shown):
-    """A week. `state`: registering, grouped, closed, settled or final. `seed` is revealed by the draw."""
+_WEEK: Final = re.compile(r"\d{4}-W\d{2}")
 
-    week: str
-    state: str
+
+class WeekShown(Shown):
+    """A week. `state`: registering, grouped (drawn, takes stakes), closed, settled or final.
+
+    `registered` counts the entries that take part, `pools` the pools, 0 until the draw. `seed_commitment` binds the
+    draw's `seed`, which the draw reveals; `roster_hash` and `roster_size` are those of the entries drawn.
+    `standings_hash` is that of the newest settlement, and is the result once the week is final.
+    """
+
+    week: str = Field(examples=["2026-W47"])
+    state: str = Field(examples=["registering"])
     starts_at: Moment
     ends_at: Moment
+    registered: int = Field(examples=[251])
+    pools: int = Field(examples=[3])
     rules_hash: str
     seed_commitment: str
     roster_hash: str | None
@@ -41,13 +57,11 @@ class WeekShown(Shown):
     settled_at: Moment | None
     finalised_at: Moment | None
     standings_hash: str | None
-    position: str
+    position: str = Field(examples=["2026-W47:5123"])
 
 
-class WeekList(BaseModel):
-    """Weeks, newest first."""
-
-    data: list[WeekShown]
+class WeekPage(Page[WeekShown]):
+    """Some weeks, newest first."""
 
 
 class RulesShown(BaseModel):
@@ -56,6 +70,14 @@ class RulesShown(BaseModel):
     week: str
     rules_hash: str
     rules: dict[str, Any]
+
+
+class AcceptedRules(BaseModel):
+    """The rules that a player has read and plays by: the `rules_hash` of `GET /api/weeks/{week}/rules`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class Enrolment(BaseModel):
@@ -79,15 +101,21 @@ class Withdrawal(BaseModel):
 
 
 @router.get("", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
-def list_weeks(services: ServicesDep, limit: Annotated[int, Query(ge=1, le=200)] = 52) -> WeekList:
-    """Return the newest weeks."""
-    return WeekList(data=[WeekShown.of(week) for week in services.views.weeks.weeks(limit=limit)])
+def list_weeks(services: ServicesDep, paging: PagingDep) -> WeekPage:
+    """Return the weeks that were opened, newest first."""
+    found = services.views.weeks.weeks(week=paging.place(_WEEK), is_back=paging.is_back, limit=paging.fetch)
+    return WeekPage.of(found, paging, show=_shower(services, found), place=lambda week: week.week)
 
 
 @router.get("/{week}", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def get_week(week: WeekNamed, services: ServicesDep) -> WeekShown:
-    """Return a week by id, or `current` or `next`."""
-    return WeekShown.of(_row(services, week))
+    """Return a week by id, or `current` or `next`.
+
+    Refused with `unknown_week` until the week is open: the detail says when it is, and what it waits for. Whether the
+    player who asks is enrolled is in `GET /api/me` and `GET /api/me/weeks`.
+    """
+    row = _row(services, week)
+    return _shower(services, [row])(row)
 
 
 @router.get("/{week}/rules", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
@@ -97,11 +125,26 @@ def get_rules(week: WeekNamed, services: ServicesDep) -> RulesShown:
     return RulesShown(week=week, rules_hash=row.rules_hash, rules=json.loads(row.rules))
 
 
-@router.post("/{week}/entry", status_code=201)
-def enrol(player: AsPlayer, week: WeekOpened, request: Request, services: ServicesDep) -> Enrolment:
-    """Take part in a week; again, the first answer. Refused with `registration_closed` from its start on."""
-    enrolled = enrolment.enrol(
-        services.ledger, player_id=player.id, week=week, via="free", request=request_key(request)
+@router.post("/{week}/entry", status_code=201, dependencies=[SEEN_DEVICE])
+def enrol(
+    player: AsPlayer,
+    week: WeekOpened,
+    request: Request,
+    services: ServicesDep,
+    body: Annotated[AcceptedRules | None, Body()] = None,
+) -> Enrolment:
+    """Take part in a week; again, the first answer.
+
+    The enrolment records the hash of the week's rules as accepted. An app that showed them says which ones: refused
+    with `rules_changed`, and the `rules_hash` of the week, where they are others. Refused with `registration_closed`
+    from the week's start on, unless its rules allow late entry; with `restricted` during a pause or a suspension; and
+    where the service asks for an age or a place, with `age_unknown`, `too_young`, `jurisdiction_unknown` or
+    `jurisdiction_not_served`.
+    """
+    if body is not None and body.rules_hash is not None:
+        _require_rules(services, week=week, accepted=body.rules_hash)
+    enrolled = taking_part.enrol(
+        services, player_id=player.id, week=week, via="free", request=request_key(request)
     )
     assert isinstance(enrolled.event, EntryEnrolled)
     return Enrolment(
@@ -116,7 +159,10 @@ def enrol(player: AsPlayer, week: WeekOpened, request: Request, services: Servic
 
 @router.delete("/{week}/entry")
 def withdraw(player: AsPlayer, week: WeekOpened, request: Request, services: ServicesDep) -> Withdrawal:
-    """Withdraw before the week starts; again, the first answer. Refused with `not_enrolled`, `registration_closed`."""
+    """Withdraw before the week starts; again, the first answer.
+
+    Refused with `not_enrolled`, and with `registration_closed` from the week's start on.
+    """
     entry = services.ledger.entries.entry_of(player_id=player.id, week=week)
     if entry is None:
         raise NotEnrolled(f"You are not enrolled in week {week}.")
@@ -133,8 +179,30 @@ def is_enrolled(services: Services, *, week: str, entry: UUID) -> bool:
     return registration.enrolled is not None
 
 
+def _require_rules(services: Services, *, week: str, accepted: str) -> None:
+    """Refuse rules that are not the week's: straight from the log, which a week's opening is the first event of."""
+    for record in services.ledger.recorder(week).read_topics(Opened.TOPIC):
+        opened = fact_of(record).event
+        assert isinstance(opened, Opened)
+        if opened.rules_hash != accepted:
+            detail = f"Week {week} plays by rules {opened.rules_hash}: read GET /api/weeks/{week}/rules."
+            raise Refusal("rules_changed", detail, rules_hash=opened.rules_hash)
+
+
 def _row(services: Services, week: str) -> Week:
     row = services.views.weeks.week(week)
     if row is None:
-        raise Refusal("unknown_week", f"Week {week} is not open.")
+        raise not_open(week, services.clock())
     return row
+
+
+def _shower(services: Services, found: Sequence[Week]) -> Callable[[Week], WeekShown]:
+    """Return how to show some weeks, with what other projections count in them."""
+    names = [week.week for week in found]
+    registered = services.views.registrations.registered(names)
+    pools = services.views.pools.pools_in(names)
+
+    def show(week: Week) -> WeekShown:
+        return WeekShown.of(week, registered=registered.get(week.week, 0), pools=pools.get(week.week, 0))
+
+    return show

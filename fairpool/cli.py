@@ -11,13 +11,17 @@ import typer
 from psycopg import OperationalError
 from pydantic import ValidationError
 
+from api.keys import ScopeTooWide
+from api.mail import SmtpUrlError
 from fairpool.commands import (
     DATA_IS_CHOSEN,
     audit,
     dead_letters,
     demo,
     feed,
+    keys,
     migrate,
+    openapi,
     projections,
     roles,
     up,
@@ -50,7 +54,9 @@ _MENDABLE = (
     OperationalError,
     PermissionError,
     PortTaken,
+    ScopeTooWide,
     SecretUnusable,
+    SmtpUrlError,
     UnknownProjection,
     ValidationError,
     WeekIdError,
@@ -70,6 +76,7 @@ def application() -> typer.Typer:
     app.command("up")(up.up)
     app.command("demo")(demo.demo)
     app.command("migrate")(migrate.migrate_database)
+    app.command("openapi")(openapi.openapi)
     for role in (roles.api, roles.project, roles.feed, roles.settle, roles.clock):
         if role is not roles.feed:
             app.command(role.__name__)(role)
@@ -79,6 +86,7 @@ def application() -> typer.Typer:
     app.add_typer(projections.commands(), name="projections")
     app.add_typer(dead_letters.commands(), name="dead-letters")
     app.add_typer(user.commands(), name="user")
+    app.add_typer(keys.commands(), name="keys")
     return app
 
 

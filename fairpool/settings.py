@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api.cors import exact_origin
+from api.gates import JURISDICTION
+from api.ratelimits import Limit
+
+
+def _limit(text: str) -> str:
+    Limit.parse(text)
+    return text
+
+
+LimitText = Annotated[str, AfterValidator(_limit)]
 
 
 class Settings(BaseSettings):
@@ -24,6 +37,28 @@ class Settings(BaseSettings):
     primary_sources: dict[str, str] = Field(default_factory=dict)
     seed_master: SecretStr | None = None
     token_key: SecretStr | None = None
+    token_keys_retired: str = ""
     token_minutes: int = 15
+    people_key: SecretStr | None = None
+    smtp_url: SecretStr | None = None
+    confirm_signup: bool = False
     argon2_memory_kib: int = 19_456
     argon2_passes: int = 2
+    limit_auth: LimitText = "120/minute"
+    limit_log_in: LimitText = "10/minute"
+    limit_bets: LimitText = "200/10 seconds"
+    limit_reads: LimitText = "600/10 seconds"
+    limit_writes: LimitText = "100/10 seconds"
+    live_streams: int = Field(default=2_000, ge=0)
+    live_streams_of_one: int = Field(default=5, ge=1)
+    cors_origins: tuple[Annotated[str, AfterValidator(exact_origin)], ...] = ()
+    minimum_age: int | None = Field(default=None, ge=1, le=120)
+    jurisdictions: Annotated[frozenset[Annotated[str, Field(pattern=JURISDICTION)]], NoDecode] = frozenset()
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    hsts_seconds: int = Field(default=0, ge=0)
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+
+    @field_validator("jurisdictions", mode="before")
+    @classmethod
+    def _comma_separated(cls, given: Any) -> Any:
+        return [code.strip() for code in given.split(",") if code.strip()] if isinstance(given, str) else given

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
+from api.gates import Gates
+from api.keys import ApiKeys
+from api.livefeed.hub import Hub, LiveLimits
+from api.mail import ConsoleMailer, Mailer, SmtpMailer
 from api.passwords import Passwords
 from api.players import Players
+from api.proofs import Proofs
+from api.pseudonyms import Pseudonyms
+from api.ratelimits import Limit, Limits, Meters
+from api.revocations import Revocations
 from api.services import Services, TestClock, Views
-from api.tokens import SigningKey, Tokens
+from api.sessions import Sessions
+from api.tokens import Tokens
 from fairpool.clocks import system_clock
 from fairpool.core import Core, Died
 from fairpool.schema import all_migrations
-from fairpool.secrets_file import token_key
+from fairpool.secrets_file import people_key, token_keys
+from fairpool.settings import Settings
 
 
 class PortTaken(Exception):
     """Another program listens there: stop it, or choose another port with --port or FAIRPOOL_API_PORT."""
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the process that it is a part of."""
+class Server(uvicorn.Server):
+    """A server that leaves signals to the process that it is a part of, and ends live streams when it stops."""
+
+    def __init__(self, config: uvicorn.Config, live: Hub) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop. A stream would go on for as long as the server waits for it."""
+        self._live.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
         yield
 
 
@@ -38,16 +61,8 @@ class _Server(uvicorn.Server):
 async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncIterator[str]:
     """Serve the API for as long as the block runs; gives its URL. Requests under way are answered before the end."""
     settings = built.settings
-    config = uvicorn.Config(
-        create_app(services(built, test_clock=test_clock)),
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    server = _Server(config)
+    composed = services(built, test_clock=test_clock)
+    server = Server(server_config(create_app(composed), settings), composed.live)
     listening = _listen(settings.api_host, settings.api_port)
     port = listening.getsockname()[1]
     task = asyncio.create_task(server.serve(sockets=[listening]), name="api")
@@ -67,19 +82,69 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
         listening.close()
 
 
+def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """Return how the server runs an app."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        # Whoever is not named here cannot speak for others: the address of a request is its connection's.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        timeout_graceful_shutdown=10,
+    )
+
+
 def services(built: Core, *, test_clock: TestClock | None = None) -> Services:
     """Return what the API's routes need."""
     settings = built.settings
+    datastore, token_lifetime = built.ledger.datastore, timedelta(minutes=settings.token_minutes)
+    keys, revocations = token_keys(settings), Revocations(datastore, window=token_lifetime)
     return Services(
         ledger=built.ledger,
         views=Views.of(built.ledger.datastore),
         runner=built.projections,
         players=players(built),
         passwords=passwords(built),
-        tokens=Tokens(SigningKey.of(token_key(settings)), lifetime=timedelta(minutes=settings.token_minutes)),
+        tokens=Tokens(keys.signing, retired=keys.retired, lifetime=token_lifetime),
+        revocations=revocations,
+        sessions=Sessions(
+            datastore, revocations=revocations, new_id=uuid4, new_secret=secrets.token_bytes, now=system_clock
+        ),
+        api_keys=api_keys(built, revocations),
+        proofs=Proofs(datastore, new_secret=secrets.token_bytes, now=system_clock),
+        mailer=_mailer(settings),
+        pseudonyms=Pseudonyms(people_key(settings)),
+        gates=Gates(minimum_age=settings.minimum_age, jurisdictions=settings.jurisdictions),
+        currency=settings.currency,
+        verifies_at_signup=settings.smtp_url is not None,
+        confirms_signup=settings.confirm_signup,
+        live=Hub(
+            ledger=built.ledger,
+            runner=built.projections,
+            players=players(built),
+            limits=LiveLimits(streams=settings.live_streams, streams_of_one=settings.live_streams_of_one),
+        ),
         clock=built.clock,
         test_clock=test_clock,
+        meters=Meters(limits(settings)),
+        cors_origins=settings.cors_origins,
+        hsts_seconds=settings.hsts_seconds,
         migrations=frozenset(migration.name for migration in all_migrations()),
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """Return how often clients may ask."""
+    return Limits(
+        auth=Limit.parse(settings.limit_auth),
+        log_in=Limit.parse(settings.limit_log_in),
+        bets=Limit.parse(settings.limit_bets),
+        reads=Limit.parse(settings.limit_reads),
+        writes=Limit.parse(settings.limit_writes),
     )
 
 
@@ -88,9 +153,27 @@ def players(built: Core) -> Players:
     return Players(built.ledger.datastore, new_id=uuid4, now=system_clock)
 
 
+def api_keys(built: Core, revocations: Revocations | None = None) -> ApiKeys:
+    """Return the API keys; like the players', their times are those of the real world."""
+    datastore = built.ledger.datastore
+    return ApiKeys(
+        datastore,
+        revocations=revocations or Revocations(datastore, window=timedelta(minutes=built.settings.token_minutes)),
+        new_id=uuid4,
+        new_secret=secrets.token_bytes,
+        now=system_clock,
+    )
+
+
 def passwords(built: Core) -> Passwords:
     """Return the password hashing at the cost that the settings name."""
     return Passwords(memory_kib=built.settings.argon2_memory_kib, passes=built.settings.argon2_passes)
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if settings.smtp_url is None:
+        return ConsoleMailer(sys.stdout)
+    return SmtpMailer.of(settings.smtp_url.get_secret_value())
 
 
 def _why(task: asyncio.Task[None]) -> BaseException:

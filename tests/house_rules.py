@@ -120,7 +120,10 @@ class Project:
     def texts(self) -> Iterator[tuple[str, str]]:
         """Path and text of everything that people write."""
         loose = [path for path in self.root.iterdir() if path.is_file()]
-        written = (".py", ".sql", ".md", ".html", ".css", ".js", ".toml", ".yml", ".conf", ".example", ".lock", "")
+        written = (
+            *(".py", ".sql", ".md", ".html", ".css", ".js", ".ts", ".json", ".toml", ".yml", ".conf"),
+            *(".example", ".lock", ""),
+        )
         for path in sorted({*loose, *self._files(written)}):
             if path.suffix in written:
                 yield self._name(path), path.read_text(encoding="utf-8")
@@ -128,7 +131,9 @@ class Project:
     def _files(self, suffixes: tuple[str, ...]) -> list[Path]:
         folders = (*PACKAGES, "tests", "docs", "deploy", ".ci")
         found = (path for folder in folders for path in sorted((self.root / folder).rglob("*")))
-        return [path for path in found if path.is_file() and path.suffix in suffixes]
+        return [
+            path for path in found if path.is_file() and path.suffix in suffixes and "node_modules" not in path.parts
+        ]
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -20,7 +20,8 @@ from fairpool.settings import Settings
 
 BETS_A_PLAYER = 8
 _ROWS_SHOWN = 10
-# Its own servers on a free port, one week only; and simulated players have no passwords worth the work of hashing.
+# Its own servers on a free port, one week only; simulated players are in a hurry, all at one address, and have no
+# passwords worth the work of hashing.
 _DEMO_SETTINGS = {
     "database_url": None,
     "nats_url": None,
@@ -28,6 +29,8 @@ _DEMO_SETTINGS = {
     "opens_weeks": False,
     "argon2_memory_kib": 1024,
     "argon2_passes": 1,
+    "confirm_signup": False,
+    **dict.fromkeys(("limit_auth", "limit_log_in", "limit_bets", "limit_reads", "limit_writes"), "off"),
 }
 
 

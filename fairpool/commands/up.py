@@ -62,7 +62,7 @@ def _up(settings: Settings, addresses: Addresses) -> None:
 def _up_with_sample(settings: Settings, addresses: Addresses) -> None:
     chosen = plan(nfl_week(), players=SAMPLE_PLAYERS, bets=SAMPLE_BETS, seed=1)
     clock = HandClock(starts_at(chosen.week) - timedelta(hours=1))
-    settings = settings.model_copy(update={"opens_weeks": False})
+    settings = settings.model_copy(update={"opens_weeks": False, "confirm_signup": False})
     with core(settings, addresses.dsn, clock=clock) as built:
         built.start("projections", built.projections.run)
         loop.run(_run_sample(built, addresses.nats_url, chosen, clock))
@@ -88,14 +88,16 @@ async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock
 async def _open_sample(built: Core, stage: Play, url: str, chosen: Plan) -> None:
     """Open the sample week, enrol simulated players, draw, and let them bet."""
     typer.echo(f"opening the sample week {chosen.week} with {chosen.players} simulated players …")
+    # Who signs up at the sample comes after its draw, and wants to play.
+    rules = Rules(late_entry=True)
     await asyncio.to_thread(
-        drawing.open_week, built.ledger, week=chosen.week, rules=Rules(), actor="operator:sample", request="sample"
+        drawing.open_week, built.ledger, week=chosen.week, rules=rules, actor="operator:sample", request="sample"
     )
     async with crowd(url, size=chosen.players, seed=chosen.seed) as players:
         await players.sign_up()
         await players.enrol(chosen.week)
         await stage.advance(starts_at(chosen.week) + SAMPLE_OPENS)
-        await players.bet(count=chosen.bets, picks=await players.picks(chosen.days), grant=Rules().grant)
+        await players.bet(count=chosen.bets, picks=await players.picks(chosen.days), grant=rules.grant)
 
 
 async def _live(built: Core, stage: Play) -> None:

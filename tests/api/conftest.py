@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.world import World, serving
+from tests.api.world import User, World, serving
 
 
 @pytest.fixture
@@ -14,3 +14,11 @@ def world(dsn: str) -> Iterator[World]:
     """A service on a fresh database, the day before its first week starts."""
     with serving(dsn) as world:
         yield world
+
+
+@pytest.fixture
+def drawn(world: World) -> tuple[World, User, User]:
+    """A week that two players play, as far as the draw."""
+    ann, bob = world.playing("Ann", "Bob")
+    world.project()
+    return world, ann, bob

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from api.bets import recorded
-from ledger import listing
+from api.placing import recorded
+from ledger import listing, weeks
+from tests.api.pages import refuses_what_is_no_page, there_and_back
 from tests.api.world import KICK_OFF, WEEK, World, serving
 
 
@@ -21,6 +23,7 @@ def test_a_bet_is_answered_with_its_frozen_terms(world: World) -> None:
     answer = ann.bet(market.bet(stake=50))
     assert answer.status_code == 201
     body = answer.json()
+    assert answer.headers["Location"] == f"/api/bets/{body['bet_id']}"
     assert body.pop("position").startswith(f"{WEEK}:")
     assert body.pop("placed_at") == "2026-11-16T05:00:00.000000Z"
     assert len(body.pop("bet_id")) == 36
@@ -229,28 +232,45 @@ def test_bets_are_read_by_who_placed_them_only(world: World) -> None:
     assert mine.json()["position"] == placed["position"]
     others = bob.get(f"/api/bets/{placed['bet_id']}")
     assert (others.status_code, others.json()["code"]) == (404, "unknown_bet")
-    assert bob.get("/api/bets").json() == {"data": [], "has_more": False, "next_cursor": None}
+    assert bob.get("/api/bets").json() == {
+        "data": [],
+        "has_more": False,
+        "next_cursor": None,
+        "previous_cursor": None,
+    }
 
 
-def test_bets_come_newest_first_in_pages(world: World) -> None:
-    """Following next_cursor visits each bet once."""
+def test_bets_come_newest_first_in_pages_there_and_back(world: World) -> None:
+    """Each bet once, in the order in which they were placed, backwards."""
     (ann,) = world.playing("Ann")
     market = world.market()
     placed = [ann.bet(market.bet(stake=stake), key=f"k{stake}").json()["bet_id"] for stake in range(1, 6)]
     world.project()
-    seen, cursor = [], None
-    while True:
-        page = ann.get("/api/bets", params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
-        seen += [bet["bet_id"] for bet in page["data"]]
-        cursor = page["next_cursor"]
-        assert page["has_more"] == (cursor is not None)
-        if cursor is None:
-            break
-    assert seen == placed[::-1]
+    for limit in (1, 2, 5, 6):
+        assert [bet["bet_id"] for bet in there_and_back(ann.get, "/api/bets", limit=limit)] == placed[::-1]
+    refuses_what_is_no_page(ann.get, "/api/bets")
 
 
-def test_bets_are_filtered_by_week_and_status(world: World) -> None:
-    """Settled bets leave the open ones, and another week has none."""
+def test_bets_of_all_weeks_are_one_list(world: World) -> None:
+    """The newest week first, also where a page ends between two weeks; `week` keeps to one of them."""
+    (ann,) = world.playing("Ann")
+    placed = [ann.bet(world.market().bet(), key=f"k{number}").json()["bet_id"] for number in range(3)]
+    following = weeks.following(WEEK)
+    world.open_week(following)
+    assert ann.post(f"/api/weeks/{following}/entry").status_code == 201
+    world.draw(following)
+    game = world.game(week=following, at=KICK_OFF + timedelta(days=7))
+    market = world.quote(game, week=following)
+    placed += [ann.bet(market.bet(), key=f"k{number}").json()["bet_id"] for number in range(2)]
+    world.project()
+    for limit in (2, 3):
+        assert [bet["bet_id"] for bet in there_and_back(ann.get, "/api/bets", limit=limit)] == placed[::-1]
+    assert [bet["bet_id"] for bet in there_and_back(ann.get, "/api/bets", limit=1, week=WEEK)] == placed[2::-1]
+    assert len(ann.get("/api/bets", params={"week": "current"}).json()["data"]) == 2
+
+
+def test_bets_are_filtered_by_week_status_game_and_market(world: World) -> None:
+    """Settled bets leave the open ones, and another week, game or market has none."""
     (ann,) = world.playing("Ann")
     market = world.market()
     won = ann.bet(market.bet(), key="won").json()
@@ -260,11 +280,54 @@ def test_bets_are_filtered_by_week_and_status(world: World) -> None:
     (bet,) = ann.get("/api/bets", params={"status": "won", "week": WEEK}).json()["data"]
     assert (bet["bet_id"], bet["status"], bet["payout"]) == (won["bet_id"], "won", 95)
     assert ann.get("/api/bets", params={"status": "placed"}).json()["data"] == []
-    assert ann.get("/api/bets", params={"week": "2026-W46"}).json()["data"] == []
+    for other in ({"week": "2026-W46"}, {"game_id": str(uuid4())}, {"market": "total"}):
+        assert ann.get("/api/bets", params=other).json()["data"] == []
+    same = {"game_id": str(market.game_id), "market": "spread"}
+    assert len(ann.get("/api/bets", params=same).json()["data"]) == 2
 
 
-@pytest.mark.parametrize("cursor", ["%%%", "bm9uc2Vuc2U", "Og"])
-def test_a_cursor_that_is_not_ours_is_refused(world: World, cursor: str) -> None:
-    """A made-up cursor is an error, not an empty page."""
-    refused = world.signup().get("/api/bets", params={"cursor": cursor})
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_cursor")
+def test_a_dry_run_answers_with_what_would_be(world: World) -> None:
+    """Terms, payout and credits, without an id, a place or a key; and nothing is stored."""
+    (ann,) = world.playing("Ann")
+    market = world.market()
+    head = world.ledger.recorder(WEEK).head()
+    rehearsed = ann.post("/api/bets?dry_run=true", json=market.bet(stake=50))
+    assert (rehearsed.status_code, rehearsed.headers.get("Location")) == (200, None)
+    assert world.ledger.recorder(WEEK).head() == head
+    said = rehearsed.json()
+    assert said.pop("dry_run") is True
+    placed = ann.bet(market.bet(stake=50)).json()
+    assert said == {name: placed[name] for name in placed.keys() - {"bet_id", "status", "position", "placed_at"}}
+
+
+def test_a_dry_run_is_refused_as_the_bet_would_be(world: World) -> None:
+    """With the same code, and the new quote where that is the reason."""
+    (ann,) = world.playing("Ann")
+    market = world.market()
+    world.quote(market.game_id, line="-7.0", minutes=1)
+    for terms in ({}, {"stake": 1001}, {"outcome": "draw"}, {"market_id": str(uuid4())}, {"stake": True}):
+        rehearsed = ann.post("/api/bets?dry_run=true", json=market.bet(**terms))
+        refused = ann.bet(market.bet(**terms))
+        assert rehearsed.status_code == refused.status_code >= 400
+        assert rehearsed.json() | {"request_id": ""} == refused.json() | {"request_id": ""}
+
+
+def test_dry_run_is_yes_or_no(world: World) -> None:
+    """Anything else is an error, never a bet; `false` is a bet, which needs a key."""
+    (ann,) = world.playing("Ann")
+    market = world.market()
+    refused = ann.post("/api/bets?dry_run=perhaps", json=market.bet(), headers={"Idempotency-Key": "k"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "query.dry_run")
+    unkeyed = ann.post("/api/bets?dry_run=false", json=market.bet())
+    assert (unkeyed.status_code, unkeyed.json()["code"]) == (400, "idempotency_key_required")
+    placed = ann.post("/api/bets?dry_run=false", json=market.bet(), headers={"Idempotency-Key": "k"})
+    assert placed.status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_a_bet_is_json(world: World, kind: str) -> None:
+    """A form of another site, which a browser would send without asking, places no bet."""
+    (ann,) = world.playing("Ann")
+    headers = {"Content-Type": kind, "Idempotency-Key": "k"}
+    refused = ann.post("/api/bets", content=json.dumps(world.market().bet()), headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from projections.pools import Pool
+from projections.tables import replace
+from tests.api.pages import refuses_what_is_no_page, there_and_back
 from tests.api.world import WEEK, User, World
+from tests.projections.book import Book
 
 POOL = f"/api/weeks/{WEEK}/pools/W2026-47-A"
 
@@ -41,6 +45,33 @@ def test_a_settled_bet_moves_the_standings(world: World) -> None:
     first, second = lines(ann)
     assert (first["name"], first["credits"], first["won"], first["lost"]) == ("Ann", 1090, 1, 0)
     assert (second["name"], second["credits"], second["won"], second["lost"]) == ("Bob", 900, 0, 1)
+
+
+def test_standings_say_how_old_they_are(world: World) -> None:
+    """The last movement in the pool: a bet's own position after that bet, and no other pool's."""
+    ann, _ = world.playing("Ann", "Bob", pool_max=1)
+    world.project()
+    [mine] = [pool for pool in ("A", "B") if any(line["is_me"] for line in lines(ann, POOL[:-1] + pool))]
+    other = {"A": "B", "B": "A"}[mine]
+    before = ann.get(f"{POOL[:-1]}{other}/leaderboard").json()["as_of"]
+    placed = ann.bet(world.market().bet()).json()
+    world.project()
+    assert ann.get(f"{POOL[:-1]}{mine}/leaderboard").json()["as_of"] == placed["position"]
+    assert ann.get(f"{POOL[:-1]}{other}/leaderboard").json()["as_of"] == before
+
+
+def test_pools_are_paged_in_order_of_name(world: World) -> None:
+    """There and back, A to Z before AA."""
+    world.open_week()
+    book = Book(WEEK)
+    names = ["A", "B", "Y", "Z", "AA"]
+    pools = [Pool(WEEK, book.pool(f"W2026-47-{name}"), WEEK, f"W2026-47-{name}", 1, 1, 5) for name in names]
+    with world.ledger.datastore.connection() as connection:
+        replace(connection, WEEK, Pool, pools)
+    ann = world.signup()
+    found = there_and_back(ann.get, f"/api/weeks/{WEEK}/pools", limit=2)
+    assert [pool["name"] for pool in found] == [pool.name for pool in pools]
+    refuses_what_is_no_page(ann.get, f"/api/weeks/{WEEK}/pools")
 
 
 def test_only_ones_own_entry_is_told(world: World) -> None:

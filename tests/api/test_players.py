@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -67,3 +67,30 @@ def test_entries_are_named_as_long_as_their_players_are_there(players: Players, 
         connection.execute("DELETE FROM players WHERE id = %s", (bob,))
     named = Named(entries[ann], ann, "Ann")
     assert players.names_of([*entries.values(), uuid4()]) == {entries[ann]: named}
+
+
+def test_a_password_is_replaced_only_where_it_is_still_the_one_that_was_read(players: Players) -> None:
+    """Whoever renews a hash does not undo a change that came in between."""
+    created(players)
+    ann = players.player_with_email("ann@example.org")
+    assert ann is not None
+    assert players.replace_password_hash(ann, password_hash="changed")
+    assert not players.replace_password_hash(ann, password_hash="renewed")
+    after = players.player(ann.id)
+    assert after is not None
+    assert after.password_hash == "changed"
+
+
+def test_an_address_is_verified_once(datastore: Datastore) -> None:
+    """The first time stays."""
+    now = [NOW]
+    players = Players(datastore, new_id=uuid4, now=lambda: now[0])
+    ann = created(players)
+    for _ in range(2):
+        players.verify_email(ann)
+        now[0] += timedelta(days=1)
+    found = players.player(ann)
+    assert found is not None
+    assert found.email_verified_at == NOW
+    vouched = players.create(email="op@example.org", name="Op", password_hash="hash", is_verified=True)
+    assert vouched.email_verified_at == now[0]

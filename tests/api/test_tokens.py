@@ -6,23 +6,32 @@ import base64
 import json
 import time
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.tokens import InvalidToken, Principal, SigningKey, Tokens
+from api.tokens import InvalidToken, Principal, RetiredKey, SigningKey, Tokens
 
 KEY = SigningKey.of(bytes(range(32)))
 PLAYER = UUID(int=7)
+SESSION = UUID(int=8)
+ANN = Principal.of_role(PLAYER, "player", session=SESSION)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
     """The claims of a good token, changed."""
     now = int(time.time())
-    good = {"iss": "fairpool", "aud": "fairpool-api", "sub": str(PLAYER), "role": "player", "iat": now, "exp": now + 60}
+    good: dict[str, Any] = {
+        "iss": "fairpool",
+        "aud": "fairpool-api",
+        "sub": str(PLAYER),
+        "sid": str(SESSION),
+        "role": "player",
+    }
+    good |= {"iat": now, "exp": now + 60}
     return {name: value for name, value in (good | changes).items() if value is not None}
 
 
@@ -40,8 +49,9 @@ def part(value: dict[str, Any]) -> str:
 def test_a_token_says_who_it_was_issued_to() -> None:
     """What is issued verifies, the first time and from memory."""
     tokens = Tokens(KEY)
-    token = tokens.issue(player_id=PLAYER, role="operator")
-    assert tokens.verify(token.text) == tokens.verify(token.text) == Principal.of_role(PLAYER, "operator")
+    token = tokens.issue(player_id=PLAYER, role="operator", session=SESSION)
+    expected = Principal.of_role(PLAYER, "operator", session=SESSION)
+    assert tokens.verify(token.text) == tokens.verify(token.text) == expected
     assert token.expires_in == 900
 
 
@@ -56,13 +66,15 @@ def test_a_token_says_who_it_was_issued_to() -> None:
         {"iss": None},
         {"sub": None},
         {"sub": "not-a-uuid"},
+        {"sid": None},
+        {"sid": "not-a-uuid"},
         {"role": None},
     ],
     ids=str,
 )
 def test_a_token_with_wrong_or_missing_claims_is_refused(changes: dict[str, Any]) -> None:
     """Expired, for another audience, by another issuer, about nobody."""
-    assert Tokens(KEY).verify(signed()) == Principal.of_role(PLAYER, "player")
+    assert Tokens(KEY).verify(signed()) == ANN
     with pytest.raises(InvalidToken):
         Tokens(KEY).verify(signed(**changes))
 
@@ -109,9 +121,9 @@ def test_a_token_found_good_expires_all_the_same() -> None:
     """What is remembered is forgotten in time."""
     now = [1000.0]
     tokens = Tokens(KEY, now=lambda: now[0])
-    token = tokens.issue(player_id=PLAYER, role="player")
+    token = tokens.issue(player_id=PLAYER, role="player", session=SESSION)
     now[0] += token.expires_in - 1
-    assert tokens.verify(token.text) == Principal.of_role(PLAYER, "player")
+    assert tokens.verify(token.text) == ANN
     now[0] += 1
     with pytest.raises(InvalidToken):
         tokens.verify(token.text)
@@ -120,6 +132,32 @@ def test_a_token_found_good_expires_all_the_same() -> None:
 def test_a_retired_key_is_still_accepted() -> None:
     """Keys rotate without logging anybody out: the old one verifies, the new one signs."""
     new = SigningKey.of(bytes(32))
-    tokens = Tokens(new, retired={KEY.kid: KEY.private.public_key()})
-    assert tokens.verify(signed()) == Principal.of_role(PLAYER, "player")
-    assert jwt.get_unverified_header(tokens.issue(player_id=uuid4(), role="player").text)["kid"] == new.kid
+    tokens = Tokens(new, retired=[RetiredKey(KEY.private.public_key(), until=time.time() + 3600)])
+    assert tokens.verify(signed()) == ANN
+    token = tokens.issue(player_id=PLAYER, role="player", session=SESSION)
+    assert jwt.get_unverified_header(token.text)["kid"] == new.kid
+
+
+def test_a_retired_key_is_accepted_for_a_while_only() -> None:
+    """What it signed ends with it, even where a token says that it is good for longer."""
+    now = [time.time()]
+    retired = RetiredKey(KEY.private.public_key(), until=now[0] + 10)
+    tokens = Tokens(SigningKey.of(bytes(32)), retired=[retired], now=lambda: now[0])
+    token = signed()
+    assert tokens.verify(token) == ANN
+    assert KEY.kid in tokens.public_keys()
+    now[0] += 10
+    assert KEY.kid not in tokens.public_keys()
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            tokens.verify(token)
+
+
+def test_anyone_can_verify_a_token_with_the_published_keys() -> None:
+    """The published key is all that another service needs."""
+    tokens = Tokens(KEY)
+    token = tokens.issue(player_id=PLAYER, role="player", session=SESSION).text
+    [(kid, x)] = tokens.public_keys().items()
+    key = jwt.PyJWK({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid})
+    found = jwt.decode(token, key, algorithms=["EdDSA"], audience="fairpool-api", issuer="fairpool")
+    assert (found["sub"], found["sid"], kid) == (str(PLAYER), str(SESSION), KEY.kid)

@@ -7,8 +7,11 @@ import json
 import threading
 from datetime import timedelta
 
+from ledger.recorder import LogRecorder
 from ledger.rules import Rules, rules_hash
+from tests.api.pages import refuses_what_is_no_page, there_and_back
 from tests.api.world import MONDAY, WEEK, World, serving
+from tests.projections.book import Book
 
 
 def test_weeks_are_found_by_id_and_by_where_the_clock_is(world: World) -> None:
@@ -21,7 +24,45 @@ def test_weeks_are_found_by_id_and_by_where_the_clock_is(world: World) -> None:
     assert world.client.get("/api/weeks/current").json()["code"] == "unknown_week"
     world.clock.set(MONDAY)
     assert world.client.get("/api/weeks/current").json() == by_id
-    assert world.client.get("/api/weeks").json() == {"data": [by_id]}
+    assert world.client.get("/api/weeks").json()["data"] == [by_id]
+
+
+def test_weeks_are_paged_newest_first(world: World) -> None:
+    """There and back."""
+    weeks = [f"2026-W{number}" for number in range(40, 45)]
+    for week in weeks:
+        book = Book(week)
+        book.open_week()
+        book.append_to(LogRecorder(world.ledger.datastore, week))
+    world.project()
+    assert [each["week"] for each in there_and_back(world.client.get, "/api/weeks", limit=2)] == weeks[::-1]
+    refuses_what_is_no_page(world.client.get, "/api/weeks")
+
+
+def test_a_week_counts_who_takes_part(world: World) -> None:
+    """Without who withdrew; pools are there from the draw on."""
+    world.open_week(pool_max=1)
+    _, bob, _ = world.enrolled("Ann", "Bob", "Cid")
+    bob.request("DELETE", f"/api/weeks/{WEEK}/entry")
+    world.project()
+    week = world.client.get(f"/api/weeks/{WEEK}").json()
+    assert (week["registered"], week["pools"], week["roster_size"]) == (2, 0, None)
+    world.draw()
+    world.project()
+    [week] = world.client.get("/api/weeks").json()["data"]
+    assert (week["registered"], week["pools"], week["roster_size"]) == (2, 2, 2)
+
+
+def test_a_week_that_is_not_open_says_when_it_is(world: World) -> None:
+    """An app can tell a week to come from one that never was."""
+    coming = world.client.get("/api/weeks/next").json()
+    assert coming["detail"] == (
+        f"Week {WEEK}, from 2026-11-16T05:00:00.000000Z to 2026-11-23T05:00:00.000000Z, is not open yet: "
+        "weeks open for enrolment once the week before them is drawn."
+    )
+    missed = world.client.get("/api/weeks/current").json()["detail"]
+    assert missed.startswith("Week 2026-W46, from ")
+    assert missed.endswith(" was not opened.")
 
 
 def test_a_week_that_is_not_there_is_not_found(world: World) -> None:
@@ -54,6 +95,23 @@ def test_enrolling_twice_is_enrolling_once(world: World) -> None:
     assert first.json() == again.json()
     assert (first.json()["week"], first.json()["via"]) == (WEEK, "free")
     assert first.json()["rules_hash"] == rules_hash(Rules())
+
+
+def test_rules_that_are_not_the_weeks_are_not_accepted(world: World) -> None:
+    """The refusal brings the hash of those that are; nobody is enrolled by it."""
+    world.open_week(grant=500)
+    ann = world.signup()
+    path, theirs = f"/api/weeks/{WEEK}/entry", rules_hash(Rules(grant=500))
+    refused = ann.post(path, json={"rules_hash": rules_hash(Rules())})
+    assert (refused.status_code, refused.json()["code"]) == (409, "rules_changed")
+    assert refused.json()["rules_hash"] == theirs
+    assert ann.request("DELETE", path).json()["code"] == "not_enrolled"
+    enrolled = ann.post(path, json={"rules_hash": theirs})
+    assert (enrolled.status_code, enrolled.json()["rules_hash"]) == (201, theirs)
+    assert ann.post(path, json={"rules_hash": rules_hash(Rules())}).json()["code"] == "rules_changed"
+    for text in ('{"rules_hash": "x"}', '{"rules": {}}', "[]"):
+        nonsense = ann.post(path, content=text, headers={"Content-Type": "application/json"})
+        assert nonsense.json()["code"] == "invalid_request"
 
 
 def test_who_withdraws_before_the_start_is_not_drawn(world: World) -> None:

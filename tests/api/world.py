@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import queue
+import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -17,11 +20,20 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.keys import ApiKeys
+from api.livefeed.hub import Hub, LiveLimits
+from api.mail import Letter
 from api.passwords import Passwords
 from api.players import Players
+from api.proofs import Proofs
+from api.pseudonyms import Pseudonyms
+from api.ratelimits import Limits, Meters
+from api.revocations import Revocations
 from api.services import Services, Views
+from api.sessions import Sessions
 from api.tokens import SigningKey, Tokens
 from fairpool.schema import all_migrations
+from fairpool.web import Server
 from ledger import drawing, listing, settling
 from ledger.datastore import Datastore
 from ledger.ids import game_id, market_id, odds_id
@@ -37,6 +49,7 @@ WEEK = "2026-W47"
 MONDAY = starts_at(WEEK)
 KICK_OFF = MONDAY + timedelta(days=3)
 SIGNING_KEY = SigningKey.of(bytes(range(32)))
+LIVE = LiveLimits(poll=0.01, standings_every=0.01, heartbeat=60)
 
 
 class Clock:
@@ -71,10 +84,12 @@ class Market:
 class User:
     """Somebody with a token."""
 
-    def __init__(self, client: httpx.Client, answer: dict[str, Any]) -> None:
+    def __init__(self, client: httpx.Client, answer: dict[str, Any], *, email: str = "") -> None:
         self._client = client
+        self.email = email
         self.id = UUID(answer["player_id"])
         self.token = answer["token"]
+        self.refresh_token = answer["refresh_token"]
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
@@ -85,6 +100,10 @@ class User:
 
     def post(self, path: str, **more: Any) -> httpx.Response:
         return self.request("POST", path, **more)
+
+    def stream(self, path: str, **more: Any) -> AbstractContextManager[httpx.Response]:
+        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
+        return self._client.stream("GET", path, headers=headers, **more)
 
     def bet(self, body: dict[str, Any], *, key: str = "one") -> httpx.Response:
         return self.post("/api/bets", json=body, headers={"Idempotency-Key": key})
@@ -100,6 +119,11 @@ class World:
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
+    def letters(self) -> Letterbox:
+        assert isinstance(self.services.mailer, Letterbox)
+        return self.services.mailer
+
+    @property
     def ledger(self) -> Ledger:
         return self.services.ledger
 
@@ -108,17 +132,25 @@ class World:
             pass
 
     def signup(self, name: str = "Ann") -> User:
-        body = {"email": f"{name}{next(self._numbers)}@example.org", "password": "correct horse", "name": name}
+        email = f"{name}{next(self._numbers)}@example.org"
+        body = {"email": email, "password": "correct horse", "name": name}
         answer = self.client.post("/api/auth/signup", json=body)
         assert answer.status_code == 201, answer.text
-        return User(self.client, answer.json())
+        return User(self.client, answer.json(), email=email)
+
+    def log_in(self, email: str) -> User:
+        answer = self.client.post("/api/auth/login", json={"email": email, "password": "correct horse"})
+        assert answer.status_code == 200, answer.text
+        return User(self.client, answer.json(), email=email)
+
+    def staff(self, role: str) -> User:
+        email = f"{role}{next(self._numbers)}@example.org"
+        password_hash = self.services.passwords.hash("correct horse")
+        self.services.players.create(email=email, name="Op", password_hash=password_hash, role=role)
+        return self.log_in(email)
 
     def operator(self) -> User:
-        email = f"operator{next(self._numbers)}@example.org"
-        password_hash = self.services.passwords.hash("correct horse")
-        self.services.players.create(email=email, name="Op", password_hash=password_hash, role="operator")
-        answer = self.client.post("/api/auth/login", json={"email": email, "password": "correct horse"})
-        return User(self.client, answer.json())
+        return self.staff("operator")
 
     def open_week(self, week: str = WEEK, **rules: Any) -> None:
         drawing.open_week(self.ledger, week=week, rules=Rules(**rules), actor="clock", request="open")
@@ -211,37 +243,81 @@ class World:
         return settling.PlacedBet(bet.bet_id, bet.entry, bet.position)
 
 
+def real_now() -> datetime:
+    """The time of the real world, which sessions and codes keep to wherever the game's clock stands."""
+    return datetime.now(UTC)
+
+
+class Letterbox:
+    """Where the service's mail goes in tests, so that they can open it."""
+
+    def __init__(self) -> None:
+        self._letters: queue.SimpleQueue[Letter] = queue.SimpleQueue()
+
+    def send(self, *, to: str, subject: str, text: str) -> None:
+        self._letters.put(Letter(to, subject, text))
+
+    def next(self) -> Letter:
+        """The next letter; mail is sent after the answer, so it may be on its way."""
+        return self._letters.get(timeout=10)
+
+    def code(self) -> str:
+        """The code in the next letter."""
+        return next(line for line in self.next().text.splitlines() if re.fullmatch(r"[A-Za-z0-9_-]{43}", line))
+
+    def is_empty(self) -> bool:
+        return self._letters.empty()
+
+
 @contextmanager
-def serving(dsn: str, *, with_test_clock: bool = False, **changes: Any) -> Iterator[World]:
+def serving(
+    dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE, **changes: Any
+) -> Iterator[World]:
     """Run a service on a database until the block ends; `changes` are fields of its Services."""
     clock = Clock(MONDAY - timedelta(days=1))
     datastore = Datastore(dsn)
     deaths: list[BaseException] = []
     ledger = Ledger(datastore, clock=clock.now, new_id=uuid4, seeds=SeedChain(bytes(32), 60), on_death=deaths.append)
+    revocations = Revocations(datastore, window=timedelta(minutes=15))
+    runner, players = Runner(datastore, projections()), Players(datastore, new_id=uuid4, now=real_now)
     services = Services(
         ledger=ledger,
         views=Views.of(datastore),
-        runner=Runner(datastore, projections()),
-        players=Players(datastore, new_id=uuid4, now=lambda: datetime.now(UTC)),
+        runner=runner,
+        players=players,
         passwords=Passwords(memory_kib=8, passes=1),
         tokens=Tokens(SIGNING_KEY),
+        revocations=revocations,
+        sessions=Sessions(
+            datastore, revocations=revocations, new_id=uuid4, new_secret=secrets.token_bytes, now=real_now
+        ),
+        api_keys=ApiKeys(
+            datastore, revocations=revocations, new_id=uuid4, new_secret=secrets.token_bytes, now=real_now
+        ),
+        proofs=Proofs(datastore, new_secret=secrets.token_bytes, now=real_now),
+        mailer=Letterbox(),
+        pseudonyms=Pseudonyms(bytes(32)),
+        live=Hub(ledger=ledger, runner=runner, players=players, limits=live),
         clock=clock.now,
         test_clock=clock if with_test_clock else None,
+        meters=Meters(Limits.off()),
         reads_wait=timedelta(0),
         migrations=frozenset(migration.name for migration in all_migrations()),
     )
     services = replace(services, **changes)
-    with _http(create_app(services)) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with _http(create_app(services), services.live) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield World(services, clock, client)
     ledger.close()
     assert not deaths
 
 
 @contextmanager
-def _http(app: FastAPI) -> Iterator[str]:
+def _http(app: FastAPI, live: Hub) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        # asyncio forgets this for a listener that it did not make: an answer's body would wait 40 ms for an acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
+        server = Server(config, live)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

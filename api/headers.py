@@ -1,0 +1,40 @@
+"""Headers that every answer has, and which browsers act upon: what the API is not meant for is switched off."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_EVERYWHERE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    # Tokens, balances and errors are nobody's to keep; what may be kept says so itself, as answers with an ETag do.
+    (b"cache-control", b"no-store"),
+)
+
+
+class SecurityHeaders:
+    """Gives every answer the headers that it has not set itself; with `hsts_seconds`, HSTS too."""
+
+    def __init__(self, app: ASGIApp, hsts_seconds: int = 0) -> None:
+        self._app = app
+        hsts = (b"strict-transport-security", b"max-age=%d" % hsts_seconds)
+        self._headers = (*_EVERYWHERE, hsts) if hsts_seconds else _EVERYWHERE
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = message.get("headers", ())
+                names = {name for name, _ in given}
+                message["headers"] = [*given, *(header for header in self._headers if header[0] not in names)]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
