@@ -9,10 +9,9 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.program import Service, fairpool
+from tests.journeys.program import THURSDAY, Service, fairpool, pick_of_thursday
 
 WEEK = "2024-W45"
-THURSDAY = "2024-11-07"
 AFTER_THURSDAYS_GAME = "2024-11-08T05:30:00Z"
 AFTER_ALL = "2024-11-15T00:00:00Z"
 
@@ -38,13 +37,13 @@ def test_bets_acknowledged_before_a_kill_are_there_once(service: Service, tmp_pa
 def test_settlement_goes_on_after_a_kill(service: Service, tmp_path: Path) -> None:
     """kill -9 amid settlement: after a start every bet is resolved once and the week becomes final."""
     with service.client() as client:
-        pick = _pick(client)
+        pick = pick_of_thursday(client)
         for number in range(250):
             client.post(**_request(pick, f"before-{number}")).raise_for_status()
         killed = threading.Thread(target=_move_clock, args=(service, AFTER_THURSDAYS_GAME))
         killed.start()
         # As soon as the result has locked the game, its settlement is under way or about to be.
-        while client.get(f"/api/games/{pick['game_id']}").json()["locked"] is None:
+        while client.get(f"/api/games/{_game(client)}").json()["locked"] is None:
             pass
     service.kill()
     killed.join(timeout=60)
@@ -65,7 +64,7 @@ def _bet_until_killed(service: Service, *, kill_after: int) -> tuple[dict[str, A
     in_doubt: dict[str, Any] = {}
     enough = threading.Event()
     with service.client() as client:
-        pick = _pick(client)
+        pick = pick_of_thursday(client)
 
         def bet(thread: int) -> None:
             for number in range(10_000):
@@ -90,21 +89,15 @@ def _bet_until_killed(service: Service, *, kill_after: int) -> tuple[dict[str, A
     return acknowledged, in_doubt
 
 
-def _pick(client: httpx.Client) -> dict[str, Any]:
-    """Return a market of Thursday's game."""
+def _game(client: httpx.Client) -> str:
+    """Return the id of Thursday's game."""
     [game] = client.get(f"/api/games?date={THURSDAY}").json()["data"]
-    market = client.get(f"/api/games/{game['game_id']}/markets").json()["data"][0]
-    return {
-        "game_id": game["game_id"],
-        "market_id": market["market_id"],
-        "odds_id": market["quote"]["odds_id"],
-        "outcome": market["quote"]["prices"][0]["outcome"],
-    }
+    game_id: str = game["game_id"]
+    return game_id
 
 
-def _request(pick: dict[str, Any], key: str) -> dict[str, Any]:
-    body = {name: pick[name] for name in ("market_id", "odds_id", "outcome")}
-    return {"url": "/api/bets", "json": body | {"stake": 1}, "headers": {"Idempotency-Key": key}}
+def _request(pick: dict[str, str], key: str) -> dict[str, Any]:
+    return {"url": "/api/bets", "json": pick | {"stake": 1}, "headers": {"Idempotency-Key": key}}
 
 
 def _all_bets(client: httpx.Client, *, after: str = f"{WEEK}:1") -> list[dict[str, Any]]:

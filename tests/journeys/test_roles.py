@@ -30,6 +30,7 @@ def test_roles_in_processes_of_their_own_make_one_service(dsn: str, nats_url: st
         "FAIRPOOL_API_PORT": "0",
         "FAIRPOOL_SEED_MASTER": secrets.token_hex(32),
         "FAIRPOOL_TOKEN_KEY": secrets.token_hex(32),
+        "FAIRPOOL_PEOPLE_KEY": secrets.token_hex(32),
         "FAIRPOOL_PASSWORD": "the operator's password",
     }
     # Two weeks ahead, so that registration stays open however close the next Monday is.
