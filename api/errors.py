@@ -163,6 +163,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _broken_off)
+    app.add_exception_handler(psycopg.DataError, _unstorable)
     app.add_exception_handler(psycopg.OperationalError, _database_error)
     app.add_exception_handler(PoolTimeout, _database_error)
     app.add_exception_handler(Exception, _unexpected)
@@ -275,6 +276,13 @@ def _allowed(request: Request) -> str:
 async def _broken_off(request: Request, error: Exception) -> Response:
     """Answer, for the record, a client that left in the middle of its request."""
     return problem(request, "malformed", "The connection ended before the request did.")
+
+
+async def _unstorable(request: Request, error: Exception) -> Response:
+    """Answer a text with a NUL, which JSON and URLs can hold and PostgreSQL cannot."""
+    _log.warning("%s %s: the database cannot hold this: %s", request.method, request.url.path, error)
+    reason = {"loc": ("request",), "type": "unstorable", "msg": "a text holds what cannot be stored, such as a NUL"}
+    return invalid_fields(request, [reason])
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Final
@@ -24,6 +25,7 @@ from ledger.entry import NotEnrolled
 router = APIRouter(prefix="/weeks/{week}/live", tags=["live"])
 
 _RETRY_MS: Final = 2_000
+_log = logging.getLogger(__name__)
 _TOPIC: Final = f"({'|'.join(TOPICS)})"
 _OWN: Final = frozenset({"standings", "balance"})
 _ANSWER: Final = "Events without end; the schema is that of one event, with its fields as members."
@@ -121,7 +123,10 @@ class Live(EventSourceResponse):
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(watch)
-                await self.stream_response(send_in_time)
+                try:
+                    await self.stream_response(send_in_time)
+                except TimeoutError:
+                    _log.info("a live stream is cut off: its client took nothing for %s s", self._write_wait)
                 group.cancel_scope.cancel()
         finally:
             await self._frames.aclose()
@@ -155,7 +160,8 @@ async def stream_live(
     `unauthenticated` when the token has expired.
 
     Refused with `not_enrolled` where a topic is for the week's players, with `forbidden` where a pool is named without
-    the scope `audit`, with `unknown_pool`, and with `too_many_streams` above five at a time, unless the operator set another number.
+    the scope `audit`, with `unknown_pool`, and with `too_many_streams` above five at a time
+    (or what the service is set to).
     """
     return Live(stream, write_wait=services.live.limits.write_wait)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.world import WEEK, User, World, serving
+from tests.api.world import WEEK, World, serving
 
 PUBLIC, SIGNED_IN = "public", "signed in"
 

@@ -47,6 +47,13 @@ def test_a_method_that_is_not_offered_is_a_problem(world: World) -> None:
         assert answer.headers["Allow"] == allowed
 
 
+def test_a_text_that_cannot_be_stored_is_a_problem(world: World) -> None:
+    """A NUL fits every schema of text, and no column: 422, not 500."""
+    answer = world.operator().get("/api/admin/players", params={"name": "a\0b"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["code"] == "unstorable"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [(b"", "body"), (b"[]", "body"), (b'{"email": 1}', "body.email"), (b'{"x": NaN}', "body.email")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import Refusal
+from api.live import Live
 from api.livefeed.frames import EventId, Message, framed
 from api.livefeed.hub import Hub
 from api.livefeed.reader import LogReader
@@ -263,3 +265,20 @@ def test_a_failure_ends_the_streams_and_is_logged(world: World, caplog: pytest.L
 
     asyncio.run(listen())
     assert str(unknown_pool) in caplog.text
+
+
+def test_a_client_that_takes_nothing_is_cut_off(world: World) -> None:
+    """A connection that stands still does not keep its seat for ever."""
+    (ann,) = world.playing("Ann")
+    world.project()
+
+    async def never(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    async def listen() -> None:
+        listening = Listening(world, ann, kept=4)
+        await Live(listening.stream, write_wait=0.01)({"type": "http"}, never, never)
+        listening.stream.close()
+        assert not listening.hub.is_following
+
+    asyncio.run(asyncio.wait_for(listen(), timeout=60))

@@ -314,7 +314,7 @@ def serving(
 @contextmanager
 def _http(app: FastAPI, live: Hub) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        # asyncio forgets this for a listener that it did not make: an answer's body would wait 40 ms for an acknowledgement.
+        # asyncio forgets this for a listener that it did not make: a body would wait 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None)
         server = Server(config, live)
