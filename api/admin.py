@@ -10,11 +10,11 @@ from fastapi import APIRouter, Body, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
-from api.principal import AsOperator, request_key
+from api.http.reading import WeekNamed, WeekOpened
+from api.identity.principal import AsOperator, request_key
+from api.identity.tokens import Principal
 from api.quotes import Moment
-from api.reading import WeekNamed, WeekOpened
 from api.services import ServicesDep
-from api.tokens import Principal
 from ledger import closing, drawing
 from ledger.facts import Fact, canonical, read_as
 from ledger.rules import Rules

@@ -11,9 +11,6 @@ from starlette.types import ASGIApp
 
 from api import (
     admin,
-    admin_keys,
-    admin_players,
-    auth,
     bets,
     checkout,
     games,
@@ -22,25 +19,24 @@ from api import (
     leaderboard,
     live,
     me,
-    my_sessions,
-    person,
-    protection,
-    recovery,
     season,
     slips,
     statement,
     testclock,
     weeks,
 )
-from api.cors import Cors
-from api.description import DESCRIPTION
 from api.errors import handle_errors
-from api.etags import ETags
-from api.headers import SecurityHeaders
-from api.middleware import Bodies, RequestIds
-from api.openapi import Api
+from api.http.cors import Cors
+from api.http.description import DESCRIPTION
+from api.http.etags import ETags
+from api.http.headers import SecurityHeaders
+from api.http.middleware import Bodies, RequestIds
+from api.http.openapi import Api
+from api.http.throttle import Throttle
+from api.identity import admin_keys, auth, my_sessions, recovery
+from api.people import admin as admin_players
+from api.people import person, protection
 from api.services import Services
-from api.throttle import Throttle
 
 
 def create_app(services: Services) -> FastAPI:

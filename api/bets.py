@@ -9,8 +9,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
-from api.cursors import Page, PagingDep
 from api.errors import Refusal
+from api.http.cursors import Page, PagingDep
+from api.http.reading import CAUGHT_UP, Shown, week_named
+from api.identity.principal import AsPlayer, identify, required_key
 from api.placing import (
     PLACING_PARAMETERS,
     PlaceBet,
@@ -23,9 +25,7 @@ from api.placing import (
     rehearsed_bet,
     week_and_entry,
 )
-from api.principal import AsPlayer, identify, required_key
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown, week_named
 from api.services import Services, ServicesDep, services_of
 from ledger import betting
 from ledger.aggregate import LedgerError

@@ -9,12 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.cursors import Page, PagingDep
 from api.errors import Refusal
+from api.http.cursors import Page, PagingDep
+from api.http.reading import CAUGHT_UP, Shown, week_named
+from api.identity.principal import KEY_PATTERN, AsPlayer, required_key
 from api.payments import Kind, Payment, Status
-from api.principal import KEY_PATTERN, AsPlayer, required_key
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown, week_named
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/payments", tags=["payments"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.errors import KINDS, Refusal
-from api.principal import PUBLIC
+from api.identity.principal import PUBLIC
 from api.services import Services, ServicesDep
 from ledger.datastore import cursor_on
 from ledger.sql import queries

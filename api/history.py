@@ -12,10 +12,10 @@ from fastapi import APIRouter
 from psycopg.rows import class_row
 from pydantic import Field
 
-from api.cursors import Page, PagingDep
-from api.principal import AsPerson
+from api.http.cursors import Page, PagingDep
+from api.http.reading import CAUGHT_UP, Shown
+from api.identity.principal import AsPerson
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown
 from api.services import ServicesDep
 from ledger.sql import queries
 

@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.errors import Refusal
+from api.http.reading import CAUGHT_UP, WeekOpened
+from api.identity.principal import SignedIn, identify
 from api.livefeed.shapes import TOPICS, LiveEvent
 from api.livefeed.stream import Stream, Wanted
-from api.principal import SignedIn, identify
-from api.reading import CAUGHT_UP, WeekOpened
 from api.services import ServicesDep
 from ledger.entry import NotEnrolled
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from api.errors import Refusal
 from api.history import MyPool, MyStanding
-from api.principal import AsPerson
+from api.http.reading import CAUGHT_UP, Shown
+from api.identity.principal import AsPerson
+from api.identity.tokens import Principal
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown
 from api.services import Services, ServicesDep
-from api.tokens import Principal
 from api.weeks import is_enrolled
 from ledger import weeks
 

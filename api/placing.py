@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from api.principal import KEY_PATTERN
+from api.identity.principal import KEY_PATTERN
 from api.quotes import Moment
 from api.services import Services
 from ledger.betting import Accepted

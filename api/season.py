@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path
 from psycopg.rows import class_row
 from pydantic import Field
 
-from api.cursors import Page, Paging, PagingDep
-from api.principal import SignedIn
-from api.reading import CAUGHT_UP, Shown
+from api.http.cursors import Page, Paging, PagingDep
+from api.http.reading import CAUGHT_UP, Shown
+from api.identity.principal import SignedIn
+from api.identity.tokens import Principal
 from api.services import Services, ServicesDep
-from api.tokens import Principal
 from ledger.datastore import cursor_on
 from ledger.sql import queries
 

@@ -14,24 +14,24 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.devices import Devices
-from api.errands import Errands
-from api.gates import Gates
-from api.keys import ApiKeys
-from api.mail import Mailer
-from api.passwords import Passwords
+from api.http.ratelimits import Meters
+from api.identity.errands import Errands
+from api.identity.keys import ApiKeys
+from api.identity.mail import Mailer
+from api.identity.passwords import Passwords
+from api.identity.players import Players
+from api.identity.proofs import Proofs
+from api.identity.revocations import Revocations
+from api.identity.sessions import Sessions
+from api.identity.tokens import Tokens
 from api.payments import Payments, PaymentsOff
-from api.people import People
-from api.people_log import PeopleLog
-from api.players import Players
-from api.proofs import Proofs
-from api.pseudonyms import Pseudonyms
-from api.ratelimits import Meters
-from api.restrictions import Restrictions
-from api.revocations import Revocations
-from api.sessions import Sessions
-from api.spending import Spending
-from api.tokens import Tokens
+from api.people.devices import Devices
+from api.people.gates import Gates
+from api.people.log import PeopleLog
+from api.people.pseudonyms import Pseudonyms
+from api.people.registry import People
+from api.people.restrictions import Restrictions
+from api.people.spending import Spending
 from ledger.datastore import Datastore
 from ledger.entries import Entries
 from ledger.ledger import Ledger

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api.errors import Problem, Refusal, ledger_problem
+from api.identity.principal import AsPlayer, required_key
 from api.placing import (
     PLACING_PARAMETERS,
     PlaceBet,
@@ -22,7 +23,6 @@ from api.placing import (
     rehearsed_bet,
     week_and_entry,
 )
-from api.principal import AsPlayer, required_key
 from api.services import Services, ServicesDep
 from ledger import betting
 from ledger.aggregate import LedgerError

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from api.errors import Refusal
-from api.principal import PUBLIC, SignedIn
+from api.identity.principal import PUBLIC, SignedIn
 from api.quotes import Moment
 from api.services import ServicesDep, TestClock
 from ledger import weeks
 
 router = APIRouter(prefix="/test-clock", tags=["development"])
 
-_FURTHEST_SECONDS: Final = 366 * 24 * 3600
+FURTHEST_SECONDS: Final = 366 * 24 * 3600
 
 
 _EITHER: Final[dict[str, Any]] = {
@@ -33,7 +33,7 @@ class MoveClock(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_EITHER)
 
     to: Annotated[AwareDatetime, Field(examples=["2026-11-20T06:00:00Z"])] | None = None
-    by: Annotated[StrictInt, Field(ge=0, le=_FURTHEST_SECONDS, examples=[3600])] | None = None
+    by: Annotated[StrictInt, Field(ge=0, le=FURTHEST_SECONDS, examples=[3600])] | None = None
 
     @model_validator(mode="after")
     def _say_one(self) -> Self:
@@ -74,7 +74,7 @@ async def move_clock(body: MoveClock, principal: SignedIn, clock: ClockDep) -> C
     to = body.to if body.to is not None else now + timedelta(seconds=body.by or 0)
     if to < now:
         raise Refusal("clock_backwards", f"It is {now.isoformat()} already: choose a later instant.")
-    if to - now > timedelta(seconds=_FURTHEST_SECONDS):
+    if to - now > timedelta(seconds=FURTHEST_SECONDS):
         raise Refusal("clock_too_far", "The clock moves by at most a year at a time.")
     await clock.advance(to)
     return _shown(clock)

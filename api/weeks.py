@@ -11,13 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import taking_part
-from api.cursors import Page, PagingDep
 from api.errors import Refusal
-from api.principal import PUBLIC, AsPlayer, request_key
+from api.http.cursors import Page, PagingDep
+from api.http.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened, not_open
+from api.identity.principal import PUBLIC, AsPlayer, request_key
+from api.people import taking_part
+from api.people.seen import SEEN_DEVICE
 from api.quotes import Moment
-from api.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened, not_open
-from api.seen import SEEN_DEVICE
 from api.services import Services, ServicesDep
 from ledger import enrolment
 from ledger.entry import NotEnrolled, Registration
@@ -143,9 +143,7 @@ def enrol(
     """
     if body is not None and body.rules_hash is not None:
         _require_rules(services, week=week, accepted=body.rules_hash)
-    enrolled = taking_part.enrol(
-        services, player_id=player.id, week=week, via="free", request=request_key(request)
-    )
+    enrolled = taking_part.enrol(services, player_id=player.id, week=week, via="free", request=request_key(request))
     assert isinstance(enrolled.event, EntryEnrolled)
     return Enrolment(
         week=week,

@@ -11,8 +11,8 @@ import typer
 from psycopg import OperationalError
 from pydantic import ValidationError
 
-from api.keys import ScopeTooWide
-from api.mail import SmtpUrlError
+from api.identity.keys import ScopeTooWide
+from api.identity.mail import SmtpUrlError
 from fairpool.commands import (
     DATA_IS_CHOSEN,
     audit,

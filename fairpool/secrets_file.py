@@ -20,7 +20,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 
-from api.tokens import RetiredKey, SigningKey
+from api.identity.tokens import RetiredKey, SigningKey
 from fairpool.settings import Settings
 
 _BYTES: Final = 32

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AliasChoices, Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.cors import exact_origin
-from api.gates import JURISDICTION
-from api.ratelimits import Limit
+from api.http.cors import exact_origin
+from api.http.ratelimits import Limit
+from api.people.gates import JURISDICTION
 
 
 def _limit(text: str) -> str:

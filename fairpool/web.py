@@ -15,19 +15,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from api.gates import Gates
-from api.keys import ApiKeys
+from api.http.ratelimits import Limit, Limits, Meters
+from api.identity.keys import ApiKeys
+from api.identity.mail import ConsoleMailer, Mailer, SmtpMailer
+from api.identity.passwords import Passwords
+from api.identity.players import Players
+from api.identity.proofs import Proofs
+from api.identity.revocations import Revocations
+from api.identity.sessions import Sessions
+from api.identity.tokens import Tokens
 from api.livefeed.hub import Hub, LiveLimits
-from api.mail import ConsoleMailer, Mailer, SmtpMailer
-from api.passwords import Passwords
-from api.players import Players
-from api.proofs import Proofs
-from api.pseudonyms import Pseudonyms
-from api.ratelimits import Limit, Limits, Meters
-from api.revocations import Revocations
+from api.people.gates import Gates
+from api.people.pseudonyms import Pseudonyms
 from api.services import Services, TestClock, Views
-from api.sessions import Sessions
-from api.tokens import Tokens
 from fairpool.clocks import system_clock
 from fairpool.core import Core, Died
 from fairpool.schema import all_migrations

@@ -27,8 +27,8 @@ EXCEPTIONS = {
         "ledger/aggregate.py": "the base of all aggregates leaves the fold to each",
     },
     "time_and_chance_come_from_outside": {
-        "api/middleware.py": "the id of a request is for the log of the process, never for the ledger",
-        "api/tokens.py": "the default clock of tokens, which the composition root may replace",
+        "api/http/middleware.py": "the id of a request is for the log of the process, never for the ledger",
+        "api/identity/tokens.py": "the default clock of tokens, which the composition root may replace",
         "fairpool/clocks.py": "the one place that asks the system for the time",
         "fairpool/core.py": "the composition root chooses where ids come from",
         "fairpool/crowd.py": "the demo's players draw from a generator with a seed",

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from api.bets import BetShown
 from api.games import GameShown
+from api.http.reading import Shown
 from api.leaderboard import LeaderboardShown
 from api.me import Credits
 from api.quotes import Moment, QuoteShown
-from api.reading import Shown
 
 TOPICS: Final = ("standings", "balance", "quotes", "settlements")
 

@@ -11,10 +11,10 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from api.identity.players import Players
 from api.leaderboard import FORMER_PLAYER, LeaderboardShown, Line, PoolShown
 from api.livefeed.frames import Message
 from api.livefeed.ring import Ring
-from api.players import Players
 from ledger.datastore import Datastore
 from ledger.ids import position_token
 from projections.leaderboard import Leaderboard, Standing

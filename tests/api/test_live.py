@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.tokens import Tokens
+from api.identity.tokens import Tokens
 from ledger import drawing
 from ledger.rules import Rules
 from tests.api.listening import LIVE, Drawn, eventful, finish, listening, names, reopen, suspend, without_interruption

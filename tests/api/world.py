@@ -20,18 +20,18 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.keys import ApiKeys
+from api.http.ratelimits import Limits, Meters
+from api.identity.keys import ApiKeys
+from api.identity.mail import Letter
+from api.identity.passwords import Passwords
+from api.identity.players import Players
+from api.identity.proofs import Proofs
+from api.identity.revocations import Revocations
+from api.identity.sessions import Sessions
+from api.identity.tokens import SigningKey, Tokens
 from api.livefeed.hub import Hub, LiveLimits
-from api.mail import Letter
-from api.passwords import Passwords
-from api.players import Players
-from api.proofs import Proofs
-from api.pseudonyms import Pseudonyms
-from api.ratelimits import Limits, Meters
-from api.revocations import Revocations
+from api.people.pseudonyms import Pseudonyms
 from api.services import Services, Views
-from api.sessions import Sessions
-from api.tokens import SigningKey, Tokens
 from fairpool.schema import all_migrations
 from fairpool.web import Server
 from ledger import drawing, listing, settling
@@ -270,9 +270,7 @@ class Letterbox:
 
 
 @contextmanager
-def serving(
-    dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE, **changes: Any
-) -> Iterator[World]:
+def serving(dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE, **changes: Any) -> Iterator[World]:
     """Run a service on a database until the block ends; `changes` are fields of its Services."""
     clock = Clock(MONDAY - timedelta(days=1))
     datastore = Datastore(dsn)

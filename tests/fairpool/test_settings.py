@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from api.ratelimits import Limit, Limits
+from api.http.ratelimits import Limit, Limits
 from fairpool.settings import Settings
 from fairpool.web import limits
 

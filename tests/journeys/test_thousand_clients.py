@@ -6,13 +6,12 @@ import asyncio
 import json
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.journeys.broken_network import broken_network
 from tests.journeys.program import PASSWORD, Service, fairpool, pick_of_thursday
@@ -44,16 +43,6 @@ class Journal:
         else:
             assert answer.json()["code"] == "insufficient_credits", answer.text
             self.refused.append(stake)
-
-
-@pytest.fixture(name="service")
-def unlimited_service(tmp_path: Path) -> Iterator[Service]:
-    """The service with the sample week open, which lets a thousand clients share one address and five accounts."""
-    generous = "1000000/10 seconds"
-    running = Service(tmp_path / "data", FAIRPOOL_LIMIT_BETS=generous, FAIRPOOL_LIMIT_READS=generous)
-    running.start()
-    yield running
-    running.close()
 
 
 def test_a_thousand_clients_on_a_broken_network_double_and_lose_nothing(service: Service, tmp_path: Path) -> None:

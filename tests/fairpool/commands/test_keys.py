@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.keys import ApiKeys
-from api.revocations import Revocations
+from api.identity.keys import ApiKeys
+from api.identity.revocations import Revocations
 from fairpool.cli import application
 from fairpool.clocks import system_clock
 from ledger.datastore import Datastore

@@ -1,0 +1,1 @@
+"""What all routes have in common: limits, headers, ETags, cursors, reading one's own writes, the OpenAPI document."""

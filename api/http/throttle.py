@@ -1,0 +1,90 @@
+"""Rate limits over HTTP: who pays for a request, and what the answer says of it (IETF draft ratelimit-headers-10)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from ipaddress import AddressValueError, IPv6Address, IPv6Network
+from typing import Final
+
+import psycopg
+from psycopg_pool import PoolTimeout
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Refusal, problem
+from api.http.ratelimits import Meter, Meters, refusal
+from api.identity.principal import identify
+
+_CUSTOMER_BITS: Final = 64
+
+
+class Throttle:
+    """Refuses requests above their limit, and tells every client of a limited route how much is left.
+
+    A principal pays for itself wherever it asks from: many share an address. The address pays for those who do not
+    say who they are, or say it wrongly; and for all that has to do with logging in, where anyone may claim to be
+    anyone.
+    """
+
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+        self._app = app
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        meter = self._meters.of(kind_of(scope)) if scope["type"] == "http" else None
+        if meter is None:
+            await self._app(scope, receive, send)
+            return
+        grant = self._meters.take(meter, await _payer(scope, meter))
+        told = (meter.left(grant), meter.policy)
+
+        async def send_with_limits(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *told]
+            await send(message)
+
+        if grant.is_allowed:
+            await self._app(scope, receive, send_with_limits)
+        else:
+            refused = refusal(grant)
+            answer = problem(Request(scope), refused.code, str(refused), headers=refused.headers)
+            await answer(scope, receive, send_with_limits)
+
+
+def kind_of(scope: Scope) -> str:
+    """Return which limit a request falls under: auth, bets, reads, writes, or none for what probes ask for."""
+    path: str = scope["path"]
+    if not path.startswith("/api/"):
+        return "none"
+    if scope["method"] in ("GET", "HEAD"):
+        return "reads"
+    if path.startswith("/api/bets"):
+        return "bets"
+    return "auth" if path.startswith("/api/auth/") else "writes"
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 that one IPv6 customer has at the least."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = IPv6Address(address)
+    except AddressValueError:
+        # A trusted proxy may have its own words for an address that it does not know.
+        return address
+    return str(parsed.ipv4_mapped or IPv6Network((parsed, _CUSTOMER_BITS), strict=False))
+
+
+async def _payer(scope: Scope, meter: Meter) -> Hashable:
+    if meter.name != "auth":
+        try:
+            principal = await identify(Request(scope))
+        except (Refusal, psycopg.OperationalError, PoolTimeout):
+            # A stranger, or nobody that we know: a route that has to know asks again, and answers with the reason.
+            pass
+        else:
+            scope["state"]["principal"] = principal
+            return principal.id
+    client = scope.get("client")
+    return network_of(client[0]) if client is not None else "none"
