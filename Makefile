@@ -1,14 +1,16 @@
-# Every target makes .venv first if it is missing, or older than the lock or pyproject.toml.
+# Every target makes .venv first if it is missing, or older than pyproject.toml, package.json or one of the locks.
 PYTHON ?= python3
 UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+CLIENT := docs/typescript
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(CLIENT) --loglevel=error
 COMPILE := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --only-binary :all: \
 	--generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format lock clean
+.PHONY: help setup run demo test fuzz check format client lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +24,10 @@ demo: $(READY) ## play the sample week with 250 players, then audit it
 	$(BIN)/fairpool demo $(ARGS)
 
 test: $(READY) ## run all tests; a part of them with ARGS="tests/ledger -k draw"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+fuzz: $(READY) ## search the API for answers that its document does not foresee; ARGS="--examples 200 --seed 7"
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: $(READY) ## check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -34,15 +39,19 @@ format: $(READY) ## format the code, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+client: $(READY) ## write the TypeScript client's schema anew, from the API's OpenAPI document
+	$(BIN)/fairpool openapi > $(VENV)/openapi.json
+	$(NPM) run --silent generate -- "$(CURDIR)/$(VENV)/openapi.json"
+
 lock: ## pin what pyproject.toml asks for, with hashes; needs uv
 	$(COMPILE) --group build --output-file requirements.lock
 	$(COMPILE) --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
-clean: ## remove .venv, builds and caches; the ledger in .fairpool stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove .venv, node_modules, builds and caches; the ledger in .fairpool stays
+	rm -rf $(VENV) $(CLIENT)/node_modules $(CLIENT)/dist build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements-dev.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml $(CLIENT)/package.json $(CLIENT)/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "fairpool needs Python 3.11 or newer: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
@@ -52,4 +61,5 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip --disable-pip-version-check check --quiet
+	$(NPM) ci > /dev/null
 	@touch $@
