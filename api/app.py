@@ -41,7 +41,7 @@ from api.services import Services
 
 def create_app(services: Services) -> FastAPI:
     """Return the ASGI app that answers from these services. It opens and closes none of them."""
-    app = _app(_inner(services), with_test_clock=services.test_clock is not None)
+    app = blank_app(_inner(services), with_test_clock=services.test_clock is not None)
     app.state.services = services
     # The framework puts the handler of the unforeseen outside of all middleware: its answers need their headers, too.
     app.middleware_stack = _outer(app.build_middleware_stack(), services)
@@ -63,10 +63,11 @@ def _outer(app: ASGIApp, services: Services) -> ASGIApp:
 
 def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document of a development service, which has every route there is."""
-    return _app([], with_test_clock=True).openapi()
+    return blank_app(with_test_clock=True).openapi()
 
 
-def _app(middleware: Sequence[Middleware], *, with_test_clock: bool) -> FastAPI:
+def blank_app(middleware: Sequence[Middleware] = (), *, with_test_clock: bool) -> FastAPI:
+    """Return the app with all its routes, but nothing that they could answer from."""
     app = Api(
         title="fairpool",
         summary="A weekly betting game played on credits, on a ledger that anyone can check",

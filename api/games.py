@@ -172,6 +172,21 @@ def status_of(game: Game, now: datetime) -> Status:
     return "started" if game.locked is not None or now >= game.starts_at else "upcoming"
 
 
+def shown_game(
+    game: Game, settlement: Settlement | None, *, now: datetime, markets: list[MarketShown] | None = None
+) -> GameShown:
+    """Return a game as clients see it, with what has been settled of it so far."""
+    resolution = settlement.resolution if settlement is not None else 0
+    completed = settlement.completed_resolution if settlement is not None else 0
+    return GameShown.of(
+        game,
+        status=status_of(game, now),
+        resolution=resolution,
+        is_settled=0 < resolution == completed,
+        markets=markets,
+    )
+
+
 def _game(services: Services, game_id: UUID) -> Game:
     game = services.views.board.game(game_id)
     if game is None:
@@ -202,20 +217,10 @@ def _shower(services: Services, games: Sequence[Game], *, with_markets: bool) ->
     markets = shown_markets(services, games, now=now) if with_markets else None
 
     def show(game: Game) -> GameShown:
-        settlement = settled.get(game.game_id)
-        return GameShown.of(
-            game,
-            status=status_of(game, now),
-            resolution=settlement.resolution if settlement is not None else 0,
-            is_settled=settlement is not None and _is_settled(settlement),
-            markets=markets.get(game.game_id, []) if markets is not None else None,
-        )
+        of_game = markets.get(game.game_id, []) if markets is not None else None
+        return shown_game(game, settled.get(game.game_id), now=now, markets=of_game)
 
     return show
-
-
-def _is_settled(settlement: Settlement) -> bool:
-    return 0 < settlement.resolution == settlement.completed_resolution
 
 
 def _midnight(day: date, clocks: ZoneInfo) -> datetime:

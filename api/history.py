@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -20,8 +18,6 @@ from api.services import ServicesDep
 from ledger.sql import queries
 
 router = APIRouter(prefix="/me", tags=["me"])
-
-_WEEK: Final = re.compile(r"\d{4}-W\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,7 @@ def list_my_weeks(principal: AsPerson, services: ServicesDep, paging: PagingDep)
     """Return the weeks that the player enrolled in, the next one among them, newest first."""
     parameters = {
         "player_id": principal.id,
-        "week": paging.place(_WEEK),
+        "week": paging.week(),
         "is_back": paging.is_back,
         "limit": paging.fetch,
     }

@@ -27,6 +27,7 @@ from api.services import Services, ServicesDep
 from ledger import betting
 from ledger.aggregate import LedgerError
 from ledger.betting import Accepted
+from ledger.desk import DeskClosed, LedgerUnavailable
 from ledger.entry import NotEnrolled
 from ledger.facts import Fact
 from ledger.game import UnknownMarket
@@ -160,7 +161,8 @@ async def _answers(services: Services, slip: Slip, part: _Part, *, dry_run: bool
         else:
             answers = await recorded(betting.place_bets(services.ledger, **asked))
     except LedgerError as refusal:
-        if is_all:
+        # In doubt is not refused: repeated, the whole slip is answered with what was placed of it.
+        if is_all or isinstance(refusal, DeskClosed | LedgerUnavailable):
             raise
         return dict.fromkeys(part.numbers, _Answer(refusal))
     return {number: _answered(said, part.week, number, known) for number, said in answers.items()}

@@ -17,8 +17,6 @@ from ledger import weeks
 router = APIRouter(prefix="/test-clock", tags=["development"])
 
 FURTHEST_SECONDS: Final = 366 * 24 * 3600
-
-
 _EITHER: Final[dict[str, Any]] = {
     "oneOf": [
         {"required": ["to"], "properties": {"to": {"type": "string"}, "by": {"type": "null"}}},

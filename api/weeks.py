@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Request
@@ -28,9 +27,6 @@ from ledger.ids import registration_stream
 from projections.weeks import Week
 
 router = APIRouter(prefix="/weeks", tags=["weeks"])
-
-
-_WEEK: Final = re.compile(r"\d{4}-W\d{2}")
 
 
 class WeekShown(Shown):
@@ -103,7 +99,7 @@ class Withdrawal(BaseModel):
 @router.get("", dependencies=[CAUGHT_UP], openapi_extra=PUBLIC)
 def list_weeks(services: ServicesDep, paging: PagingDep) -> WeekPage:
     """Return the weeks that were opened, newest first."""
-    found = services.views.weeks.weeks(week=paging.place(_WEEK), is_back=paging.is_back, limit=paging.fetch)
+    found = services.views.weeks.weeks(week=paging.week(), is_back=paging.is_back, limit=paging.fetch)
     return WeekPage.of(found, paging, show=_shower(services, found), place=lambda week: week.week)
 
 

@@ -69,6 +69,11 @@ def withdraw(
     entry = ledger.entries.entry_of(player_id=player_id, week=week)
     if entry is None:
         raise NotEnrolled(f"player {player_id} is not enrolled in week {week}")
+    return withdraw_entry(ledger, entry=entry, week=week, request=request, reason=reason, actor=actor)
+
+
+def withdraw_entry(ledger: Ledger, *, entry: UUID, week: str, request: str, reason: str, actor: str) -> Fact:
+    """Withdraw an entry, whoever's it is or was, from a week before it starts; raises as `withdraw` does."""
 
     def decide(on: Decision) -> Fact:
         on.week().admit(on.now)

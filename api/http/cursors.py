@@ -21,6 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _CURSOR: Final = re.compile(r"(next|previous) (.{1,200})")
+_WEEK: Final = re.compile(r"\d{4}-W\d{2}")
 _POSITION: Final = re.compile(r"(\d{4}-W\d{2}(?:\.c\d+)?):(0|[1-9]\d{0,17})")
 
 
@@ -71,6 +72,10 @@ class Paging(NamedTuple):
         if not pattern.fullmatch(self.cursor.place):
             raise invalid_cursor()
         return self.cursor.place
+
+    def week(self) -> str | None:
+        """Return the week to read from, in a list whose places are weeks."""
+        return self.place(_WEEK)
 
     def position(self) -> tuple[str, int] | None:
         """Return the log and the position to read from, in a list whose places are position tokens."""

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from api.errors import KINDS, PROBLEM_JSON, Problem
 
 TAGS: Final[Mapping[str, str]] = {
-    "admin": "What operators do with weeks.",
+    "admin": "What operators do with weeks, players and API keys.",
     "auth": "Accounts and tokens.",
     "bets": "Placing bets, and reading one's own.",
     "development": "A clock to be moved by hand. A service in production does not have these.",
@@ -157,11 +157,11 @@ def _codes_of_kind(method: str, path: str, operation: Mapping[str, Any]) -> Iter
         yield "invalid_request"
     if "After-Position" in parameters:
         yield "projections_behind"
-    if "Cursor" in parameters or "cursor" in parameters:
+    if "cursor" in parameters:
         yield "invalid_cursor"
     if "Idempotency-Key" in parameters:
         yield from ("idempotency_key_invalid", "idempotency_key_required", "idempotency_key_reused")
-    if path.startswith("/api") and "rate_limited" in KINDS:
+    if path.startswith("/api/"):
         yield "rate_limited"
     if method in _WRITING or "security" in operation:
         yield "unavailable"

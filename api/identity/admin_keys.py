@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
@@ -15,7 +15,7 @@ from api.http.reading import Shown
 from api.http.recency import Place
 from api.identity.keys import ScopeTooWide
 from api.identity.principal import AsKeeper
-from api.quotes import Moment
+from api.quotes import GivenMoment, Moment
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/keys", tags=["admin"])
@@ -29,7 +29,7 @@ class NewApiKey(BaseModel):
     role: Literal["auditor", "service"]
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["dashboard"])]
     scopes: Annotated[list[str] | None, Field(min_length=1, max_length=10, examples=[["audit"]])] = None
-    expires_at: AwareDatetime | None = None
+    expires_at: GivenMoment | None = None
 
 
 class ApiKeyShown(Shown):

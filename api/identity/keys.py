@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from fastapi.concurrency import run_in_threadpool
-from psycopg import Connection
 from psycopg.rows import class_row
 
 from api.http.cursors import Paging
 from api.http.recency import page_parameters
 from api.identity.revocations import Revocations
 from api.identity.scopes import SCOPES_OF_ROLE
+from api.identity.secrets import base64url, hashed
 from api.identity.tokens import InvalidToken, Principal
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
@@ -110,19 +108,9 @@ class ApiKeys:
         if not given or not given <= widest:
             raise ScopeTooWide(f"choose one or more scopes of the role {role}: {', '.join(sorted(widest))}")
         key = ApiKey(self._new_id(), role, name, sorted(given), created_by, self.now(), None, expires_at)
-        secret = base64.urlsafe_b64encode(self._new_secret(_SECRET_BYTES)).decode().rstrip("=")
-        values = {
-            "id": key.id,
-            "role": role,
-            "name": name,
-            "scopes": key.scopes,
-            "secret": _hash(secret),
-            "created_by": created_by,
-            "created_at": key.created_at,
-            "expires_at": expires_at,
-        }
+        secret = base64url(self._new_secret(_SECRET_BYTES))
         with self._datastore.connection() as connection:
-            connection.execute(self._sql["create"], values)
+            connection.execute(self._sql["create"], {**asdict(key), "secret": hashed(secret.encode())})
         return key, f"{key.prefix}_{secret}"
 
     def keys(self, paging: Paging) -> list[ApiKey]:
@@ -135,7 +123,8 @@ class ApiKeys:
         """End a key: here at once, elsewhere within a second. False where there is none."""
         with self._datastore.connection() as connection:
             is_there = cursor_on(connection).execute(self._sql["revoke"], {"id": id}).fetchone() is not None
-        self._revocations.add([id])
+        if is_there:
+            self._revocations.add([id])
         return is_there
 
     async def principal(self, text: str) -> Principal:
@@ -143,7 +132,7 @@ class ApiKeys:
         found = _KEY.fullmatch(text)
         if found is None:
             raise InvalidToken("not of the form of an API key")
-        id, secret = found[1], _hash(found[2])
+        id, secret = found[1], hashed(found[2].encode())
         known = self._known.get(id)
         if known is None or self._monotonic() - known.read_at >= _KEPT_SECONDS:
             known = await run_in_threadpool(self._key, UUID(id), secret)
@@ -165,14 +154,6 @@ class ApiKeys:
                 raise InvalidToken(f"there is no API key {id}")
             role, scopes, kept, expires_at = row
             if hmac.compare_digest(kept, secret):
-                self._touch(connection, id=id, now=now)
+                connection.execute(self._sql["touch"], {"id": id, "now": now})
         # What its role may is what a key may at the most, also when roles are made narrower after it was made.
         return _Known(Principal(id, role, frozenset(scopes) & SCOPES_OF_ROLE[role]), kept, expires_at, read_at)
-
-    def _touch(self, connection: Connection[Any], *, id: UUID, now: datetime) -> None:
-        connection.execute(self._sql["touch"], {"id": id, "now": now})
-
-
-def _hash(secret: str) -> bytes:
-    """Return what is stored of a secret; it is random, so a slow hash would add nothing."""
-    return hashlib.sha256(secret.encode()).digest()

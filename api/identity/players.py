@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -79,18 +79,9 @@ class Players:
             created_at=now,
             email_verified_at=now if is_verified else None,
         )
-        values = {
-            "id": player.id,
-            "email": player.email,
-            "name": player.name,
-            "password_hash": player.password_hash,
-            "role": player.role,
-            "created_at": player.created_at,
-            "email_verified_at": player.email_verified_at,
-        }
         try:
             with self._datastore.connection() as connection:
-                connection.execute(self._sql["create"], values)
+                connection.execute(self._sql["create"], asdict(player))
         except psycopg.errors.UniqueViolation:
             raise EmailTaken from None
         return player

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from api.errors import Refusal
+from api.identity.secrets import base64url, hashed
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 
@@ -51,12 +50,12 @@ class Proofs:
 
     def issue(self, *, player_id: UUID, purpose: Purpose) -> str:
         """Return a new code; the one for the same purpose before it is good no more."""
-        code = base64.urlsafe_b64encode(self._new_secret(_CODE_BYTES)).decode().rstrip("=")
+        code = base64url(self._new_secret(_CODE_BYTES))
         now = self._now()
         values = {
             "player_id": player_id,
             "purpose": purpose.value,
-            "code": _hash(code),
+            "code": hashed(code.encode()),
             "expires_at": now + LIFETIMES[purpose],
         }
         self.forget_expired()
@@ -66,7 +65,7 @@ class Proofs:
 
     def redeem(self, code: str, *, purpose: Purpose) -> UUID:
         """Use up a code and return whose it was; raises CodeInvalid."""
-        values = {"code": _hash(code), "purpose": purpose.value, "now": self._now()}
+        values = {"code": hashed(code.encode()), "purpose": purpose.value, "now": self._now()}
         with self._datastore.connection() as connection:
             found = cursor_on(connection).execute(self._sql["redeem"], values).fetchone()
         if found is None:
@@ -78,8 +77,3 @@ class Proofs:
         """Remove codes that nobody used in time."""
         with self._datastore.connection() as connection:
             connection.execute(self._sql["forget_expired"], {"now": self._now()})
-
-
-def _hash(code: str) -> bytes:
-    """Return what is stored of a code; it is random, so a slow hash would add nothing."""
-    return hashlib.sha256(code.encode()).digest()

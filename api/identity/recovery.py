@@ -78,10 +78,11 @@ def verify_email(body: Verification, services: ServicesDep) -> None:
 
 
 @router.post("/verify-email/resend", status_code=202)
-def resend_verification(principal: AsPerson, services: ServicesDep) -> Accepted:
+async def resend_verification(principal: AsPerson, services: ServicesDep) -> Accepted:
     """Mail a code that confirms your e-mail address, good once within three days; nothing if it is confirmed."""
-    player = services.players.player(principal.id)
+    player = await run_in_threadpool(services.players.player, principal.id)
     if player is not None and player.email_verified_at is None:
+        services.meters.log_in(player.email)
         services.errands.run("verification mail", lambda: mail_verification(services, player))
     return Accepted()
 

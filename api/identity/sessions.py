@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import logging
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from api.http.cursors import Paging
 from api.http.recency import page_parameters
 from api.identity.players import Player
 from api.identity.revocations import Revocations
+from api.identity.secrets import hashed
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 
@@ -142,8 +142,8 @@ class Sessions:
             "user_agent": _shortened(user_agent),
             "now": now,
             "expires_at": now + IDLE,
-            "series": _hash(token.series),
-            "token": _hash(token.secret),
+            "series": hashed(token.series),
+            "token": hashed(token.secret),
         }
         with self._datastore.connection() as connection:
             if not connection.execute(self._sql["open"], values).rowcount:
@@ -154,9 +154,9 @@ class Sessions:
         """Use up a refresh token and return what follows; raises RefreshInvalid, or RefreshReused, which revokes."""
         token, salt, now = RefreshToken.read(text), self._new_secret(_SECRET_BYTES), self._now()
         values = {
-            "series": _hash(token.series),
-            "token": _hash(token.secret),
-            "successor": _hash(token.successor(salt).secret),
+            "series": hashed(token.series),
+            "token": hashed(token.secret),
+            "successor": hashed(token.successor(salt).secret),
             "salt": salt,
             "now": now,
             "grace": GRACE,
@@ -203,7 +203,7 @@ class Sessions:
 
     def _revoke_reused(self, token: RefreshToken, now: datetime) -> None:
         """End the session of a token that was used up, and raise RefreshReused; nothing if there is no such session."""
-        values = {"series": _hash(token.series), "token": _hash(token.secret), "now": now}
+        values = {"series": hashed(token.series), "token": hashed(token.secret), "now": now}
         with self._datastore.connection() as connection:
             ended = cursor_on(connection).execute(self._sql["revoke_reused"], values).fetchone()
         if ended is not None:
@@ -218,11 +218,6 @@ class Sessions:
             ended = [id for (id,) in cursor_on(connection).execute(self._sql[query], values)]
         self._revocations.add(ended)
         return ended
-
-
-def _hash(secret: bytes) -> bytes:
-    """Return what is stored of a secret; it is random, so a slow hash would add nothing."""
-    return hashlib.sha256(secret).digest()
 
 
 def _shortened(user_agent: str) -> str:

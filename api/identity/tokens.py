@@ -5,7 +5,6 @@ Token time is real time, also where a test clock moves the game: a log-in does n
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import math
 import time
@@ -19,6 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from api.identity.scopes import SCOPES_OF_ROLE
+from api.identity.secrets import base64url
 
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
@@ -117,7 +117,7 @@ class Tokens:
     def public_keys(self) -> dict[str, str]:
         """Return the keys whose tokens are accepted, by id: the public halves, in base64url."""
         now = self._now()
-        return {kid: _base64url(key.public) for kid, key in self._accepted.items() if now < key.until}
+        return {kid: base64url(key.public.public_bytes_raw()) for kid, key in self._accepted.items() if now < key.until}
 
     def issue(self, *, player_id: UUID, role: str, session: UUID) -> Token:
         """Return a token for a player who has just proved who they are; it ends with the session if not before."""
@@ -176,7 +176,3 @@ class Tokens:
 
 def _kid(public: Ed25519PublicKey) -> str:
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
-
-
-def _base64url(public: Ed25519PublicKey) -> str:
-    return base64.urlsafe_b64encode(public.public_bytes_raw()).decode().rstrip("=")

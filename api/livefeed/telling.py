@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from api.bets import BetShown
-from api.games import GameShown, status_of
+from api.games import shown_game
 from api.livefeed.frames import Message
 from api.livefeed.shapes import TOPICS, GameSettled, MarketChanged, QuoteChanged, WeekChanged
 from api.me import Credits
@@ -162,16 +162,7 @@ def _seen(fact: Fact, rows: Rows) -> Iterator[Told]:
 def _game(fact: Fact, game_id: UUID, rows: Rows) -> Message:
     game = rows.need(Game, game_id)
     settlement = rows.get(Settlement, settlement_stream(game_id))
-    resolution = settlement.resolution if settlement is not None else 0
-    completed = settlement.completed_resolution if settlement is not None else 0
-    shown = GameShown.of(
-        game,
-        status=status_of(game, fact.at),
-        resolution=resolution,
-        is_settled=0 < resolution == completed,
-        markets=None,
-    )
-    return Message("game", shown.model_dump_json())
+    return Message("game", shown_game(game, settlement, now=fact.at).model_dump_json())
 
 
 def _settled(settlement: Settlement) -> Message:

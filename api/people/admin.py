@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
@@ -22,7 +23,7 @@ from api.people.person import BirthDate, Jurisdiction, Profile, require_born
 from api.people.protection import PlacedRestriction, RestrictionList, RestrictionShown, restriction_list
 from api.people.registry import Changes
 from api.people.taking_part import withdraw_from_coming_weeks
-from api.quotes import Moment
+from api.quotes import GivenMoment, Moment
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/players", tags=["admin"])
@@ -100,7 +101,7 @@ class Suspend(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reason: Reason
-    until: AwareDatetime | None = None
+    until: GivenMoment | None = None
 
 
 @router.get("")
@@ -148,7 +149,7 @@ def correct_player(
     """Correct what a player said of themselves: name, date of birth, jurisdiction."""
     changes = Changes(**body.model_dump(exclude={"reason"}))
     require_born(changes, services)
-    what = ", ".join(field for field, value in changes.fields.items() if value is not None)
+    what = ", ".join(field for field, value in asdict(changes).items() if value is not None)
     act = _act(keeper, f"corrected {what or 'nothing'}", body.reason, request)
     with services.people_log.acting(act, on=[player_id]) as connection:
         return Profile.of(services.people.correct(player_id, changes, on=connection))

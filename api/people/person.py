@@ -22,7 +22,7 @@ from api.people import personal_data
 from api.people.gates import JURISDICTION
 from api.people.registry import Changes, UnknownPlayer
 from api.people.seen import SEEN_DEVICE
-from api.people.taking_part import withdraw_from_coming_weeks
+from api.people.taking_part import withdraw_entries, withdraw_from_coming_weeks
 from api.quotes import Moment
 from api.services import Services, ServicesDep
 from ledger.weeks import NEW_YORK
@@ -148,6 +148,8 @@ async def erase_me(player: AsPlayer, body: EraseMe, request: Request, services: 
     force meet them there. Refused with `wrong_password`.
     """
     found = await run_in_threadpool(services.players.player, player.id)
+    if found is not None:
+        services.meters.log_in(found.email)
     is_right = found is not None and await run_sync(
         services.passwords.verify, found.password_hash, body.password, limiter=services.hashing
     )
@@ -158,8 +160,9 @@ async def erase_me(player: AsPlayer, body: EraseMe, request: Request, services: 
         key = request_key(request)
         withdrawn = withdraw_from_coming_weeks(services, player_id=player.id, until=None, request=key)
         services.sessions.revoke_all(player_id=player.id, reason="the player erased the account")
-        services.people.erase(player.id)
-        return withdrawn
+        # An enrolment may have come about since: among the entries that are nobody's now it is found.
+        withdrawn += withdraw_entries(services, services.people.erase(player.id), until=None, request=key)
+        return list(dict.fromkeys(withdrawn))
 
     withdrawn = await run_in_threadpool(erase)
     services.entries.forget(player.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -15,14 +15,14 @@ from api.http.reading import Shown
 from api.identity.principal import AsPlayer, request_key
 from api.people.registry import Kind
 from api.people.seen import SEEN_DEVICE
-from api.people.spending import SpendLimit, SpendLimits
+from api.people.spending import SpendLimits
 from api.people.taking_part import withdraw_from_coming_weeks
 from api.quotes import Moment
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/me", tags=["me"], dependencies=[SEEN_DEVICE])
 
-CENTS_MAX = 10**9
+CENTS_MAX: Final = 10**9
 Cents = Annotated[StrictInt, Field(ge=0, le=CENTS_MAX, examples=[2_000])]
 
 
@@ -180,7 +180,8 @@ def _restrict(
 
 
 def _limits(services: Services, limits: SpendLimits) -> LimitsShown:
-    def shown(limit: SpendLimit) -> LimitShown:
-        return LimitShown.of(limit)
-
-    return LimitsShown(currency=services.spending.currency, weekly=shown(limits.weekly), monthly=shown(limits.monthly))
+    return LimitsShown(
+        currency=services.spending.currency,
+        weekly=LimitShown.of(limits.weekly),
+        monthly=LimitShown.of(limits.monthly),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -17,6 +17,7 @@ from api.http.recency import page_parameters
 from api.identity.players import normalised
 from api.people.pseudonyms import Pseudonyms
 from ledger.datastore import Datastore, cursor_on
+from ledger.entries import Entry
 from ledger.sql import queries
 
 Kind = Literal["cool_off", "self_exclusion", "suspension"]
@@ -63,11 +64,6 @@ class Changes:
     date_of_birth: date | None = None
     jurisdiction: str | None = None
 
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Names and new values."""
-        return {"name": self.name, "date_of_birth": self.date_of_birth, "jurisdiction": self.jurisdiction}
-
 
 class People:
     """Reads, changes and erases people. `now` is the clock by which restrictions end."""
@@ -89,7 +85,7 @@ class People:
         Raises UnknownPlayer, or Refusal `already_set`, and then changes nothing.
         """
         with self._datastore.connection() as connection, connection.transaction():
-            person = self._person("describe", connection, player_id, **changes.fields)
+            person = self._person("describe", connection, player_id, **asdict(changes))
             for field in ("date_of_birth", "jurisdiction"):
                 wanted = getattr(changes, field)
                 if wanted is not None and wanted != getattr(person, field):
@@ -98,29 +94,30 @@ class People:
 
     def correct(self, player_id: UUID, changes: Changes, *, on: Connection[Any]) -> Person:
         """Replace what is given, in the transaction of `on`; raises UnknownPlayer."""
-        return self._person("correct", on, player_id, **changes.fields)
+        return self._person("correct", on, player_id, **asdict(changes))
 
-    def erase(self, player_id: UUID) -> None:
-        """Erase a person, all that refers to them, and the link to their entries; raises UnknownPlayer.
+    def erase(self, player_id: UUID) -> list[Entry]:
+        """Erase a person, all that refers to them, and the link to their entries, which it returns.
 
         The ledger stays as it is, and keeps the entries as nobody's. Restrictions in force are kept under a pseudonym
-        of the e-mail address, so that nobody gets rid of them by signing up anew.
+        of the e-mail address, so that nobody gets rid of them by signing up anew. Raises UnknownPlayer.
         """
         at = self._now()
         with self._datastore.connection() as connection, connection.transaction():
-            person = self._person("person", connection, player_id)
+            person = self._person("hold_person", connection, player_id)
             address = self._pseudonyms.address(person.email)
             connection.execute(self._sql["forget_ended_restrictions"], {"at": at})
             connection.execute(
                 self._sql["keep_restrictions"], {"player_id": player_id, "address_hash": address, "at": at}
             )
-            connection.execute(self._sql["forget_entries"], {"player_id": player_id})
+            entries = self._forget_entries(player_id, connection)
             connection.execute(self._sql["forget_person"], {"player_id": player_id})
+        return entries + self.forget_entries(player_id)
 
-    def forget_entries(self, player_id: UUID) -> None:
-        """Cut the link from somebody who was erased to entries that came about meanwhile."""
+    def forget_entries(self, player_id: UUID) -> list[Entry]:
+        """Cut the link from somebody who was erased to entries that came about meanwhile, and return those."""
         with self._datastore.connection() as connection:
-            connection.execute(self._sql["forget_entries"], {"player_id": player_id})
+            return self._forget_entries(player_id, connection)
 
     def restrictions_left_behind(self, email: str, *, on: Connection[Any]) -> list[tuple[Kind, datetime | None]]:
         """Take back what an erased person with the same address left behind: kinds and ends of what has not ended.
@@ -151,6 +148,10 @@ class People:
         }
         with self._datastore.connection() as connection:
             return connection.cursor(row_factory=class_row(Listed)).execute(self._sql["page"], values).fetchall()
+
+    def _forget_entries(self, player_id: UUID, connection: Connection[Any]) -> list[Entry]:
+        rows = cursor_on(connection).execute(self._sql["forget_entries"], {"player_id": player_id}).fetchall()
+        return [Entry(*row) for row in rows]
 
     def _person(self, query: str, connection: Connection[Any], player_id: UUID, **values: Any) -> Person:
         cursor = connection.cursor(row_factory=class_row(Person))

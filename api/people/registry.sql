@@ -2,6 +2,10 @@
 -- A person by id.
 SELECT id, email, name, role, created_at, date_of_birth, jurisdiction FROM players WHERE id = %(player_id)s
 
+-- name: hold_person
+-- A person who is to be erased: whoever is about to refer to them waits, and then finds nobody.
+SELECT id, email, name, role, created_at, date_of_birth, jurisdiction FROM players WHERE id = %(player_id)s FOR UPDATE
+
 -- name: describe
 -- Sets a name, and what was not known before; what was known stays as it is.
 UPDATE players SET
@@ -22,11 +26,11 @@ RETURNING id, email, name, role, created_at, date_of_birth, jurisdiction
 
 -- name: forget_entries
 -- Cuts the link from a person to the ledger, which keeps the entries without knowing whose they were.
-DELETE FROM entries WHERE player_id = %(player_id)s
+DELETE FROM entries WHERE player_id = %(player_id)s RETURNING player_id, week, entry
 
 -- name: forget_person
 -- Removes a person, and with them all that refers to them.
-DELETE FROM players WHERE id = %(player_id)s RETURNING email
+DELETE FROM players WHERE id = %(player_id)s
 
 -- name: keep_restrictions
 -- Keeps the restrictions that an erased person leaves behind, under the pseudonym of the e-mail address.

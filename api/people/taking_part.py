@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ from api.people.registry import Person, UnknownPlayer
 from api.people.restrictions import Restricted, require_unrestricted
 from api.services import Services
 from ledger import enrolment, weeks
+from ledger.entries import Entry
 from ledger.entry import NotEnrolled
 from ledger.facts import Fact
 from ledger.week import RegistrationClosed
@@ -31,7 +33,8 @@ def enrol(services: Services, *, player_id: UUID, week: str, via: str, request: 
         services.people.person(player_id)
         _require_unrestricted(services, player_id)
     except (Restricted, UnknownPlayer) as refusal:
-        with suppress(RegistrationClosed):
+        # An erasure that cuts the link to the entry withdraws it.
+        with suppress(RegistrationClosed, NotEnrolled):
             enrolment.withdraw(services.ledger, player_id=player_id, week=week, request=request)
         if isinstance(refusal, UnknownPlayer):
             services.people.forget_entries(player_id)
@@ -46,16 +49,24 @@ def withdraw_from_coming_weeks(
 
     A week that has begun is played to its end. `by` is the ledger's actor, `player` or `operator:<id>`.
     """
+    entries = services.ledger.entries.entries_of(player_id=player_id)
+    return withdraw_entries(services, entries, until=until, request=request, by=by)
+
+
+def withdraw_entries(
+    services: Services, entries: Iterable[Entry], *, until: datetime | None, request: str, by: str = "player"
+) -> list[str]:
+    """Withdraw those of some entries whose week starts before an instant, or is to come, and return the weeks."""
     now = services.clock()
     withdrawn = []
-    for entry in services.ledger.entries.entries_of(player_id=player_id):
+    for entry in entries:
         starts_at = weeks.starts_at(entry.week)
         if starts_at > now and (until is None or starts_at < until):
             # It may begin this very moment, or the enrolment may never have come about.
             with suppress(RegistrationClosed, NotEnrolled):
-                enrolment.withdraw(
+                enrolment.withdraw_entry(
                     services.ledger,
-                    player_id=player_id,
+                    entry=entry.entry,
                     week=entry.week,
                     request=request,
                     reason=by.partition(":")[0],

@@ -151,6 +151,17 @@ def test_a_slip_may_span_weeks_unless_it_is_all_or_nothing(world: World) -> None
     assert again["bets"][0]["bet"] == answer["bets"][0]["bet"]
 
 
+def test_a_slip_in_doubt_is_not_told_as_refused(world: World) -> None:
+    """Where one of its weeks does not answer, the same key again finds out what came of it."""
+    (ann,) = world.playing("Ann")
+    market, later = world.market(), other_week(world, ann)
+    world.ledger.desk(weeks.following(WEEK)).close()
+    answer = send(ann, market.bet(), later.bet())
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert send(ann, market.bet(), later.bet()).status_code == 503
+    assert ann.get("/api/me/statement").json()["available"] == 950
+
+
 @pytest.mark.parametrize("all_or_nothing", [False, True])
 def test_the_same_slip_sent_twenty_times_at_once_is_one_slip(world: World, all_or_nothing: bool) -> None:
     """Twenty requests with one key get the same bets, and credits leave once."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import re
 import secrets
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,8 +21,9 @@ from uuid import UUID, uuid4
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
-from api.app import create_app
+from api.app import blank_app, create_app
 from api.http.ratelimits import Limits, Meters
 from api.identity.keys import ApiKeys
 from api.identity.mail import Letter
@@ -303,10 +307,47 @@ def serving(dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE,
         migrations=frozenset(migration.name for migration in all_migrations()),
     )
     services = replace(services, **changes)
-    with _http(create_app(services), services.live) as url, httpx.Client(base_url=url, timeout=30) as client:
+    # Nothing here is encrypted: reading the certificates of the world would take longer than most tests.
+    with (
+        _http(_app(services), services.live) as url,
+        httpx.Client(base_url=url, timeout=30, verify=False) as client,
+    ):
         yield World(services, clock, client)
     ledger.close()
     assert not deaths
+
+
+def _app(services: Services) -> FastAPI:
+    app = create_app(services)
+    app.router.routes[:] = _routes(with_test_clock=services.test_clock is not None)
+    return app
+
+
+@cache
+def _routes(*, with_test_clock: bool) -> list[BaseRoute]:
+    """Return routes for all apps: FastAPI would build them anew for each, which takes longer than most tests."""
+    return blank_app(with_test_clock=with_test_clock).routes
+
+
+class _Server(Server):
+    """A server that stops when it is told to: another one looks ten times a second whether to, and waits for clients."""
+
+    def __init__(self, config: uvicorn.Config, live: Hub) -> None:
+        super().__init__(config, live)
+        self._stopped: Future[None] = Future()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await asyncio.wrap_future(self._stopped)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+        for listening in self.servers:
+            listening.close()
+
+    def stop(self) -> None:
+        self._stopped.set_result(None)
 
 
 @contextmanager
@@ -315,11 +356,11 @@ def _http(app: FastAPI, live: Hub) -> Iterator[str]:
         # asyncio forgets this for a listener that it did not make: a body would wait 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None)
-        server = Server(config, live)
+        server = _Server(config, live)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()

@@ -65,6 +65,15 @@ def test_a_revoked_key_is_refused_at_once(world: World) -> None:
     assert operator.get("/api/admin/keys").json()["data"] == []
 
 
+def test_revoking_a_key_revokes_nothing_else(world: World) -> None:
+    """The id of a session is the id of no key."""
+    operator = world.operator()
+    (session,) = operator.get("/api/me/sessions").json()["data"]
+    refused = operator.request("DELETE", f"/api/admin/keys/{session['session_id']}")
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_api_key")
+    assert operator.get("/api/me").status_code == 200
+
+
 def test_a_revoked_key_is_refused_in_other_processes_within_a_second(dsn: str) -> None:
     """Also where it is warm."""
     now = [0.0]
@@ -91,6 +100,7 @@ def test_a_key_that_does_not_fit_is_not_made(world: World) -> None:
         ("name", "a\nb"),
         ("expires_at", "2020-01-01T00:00:00Z"),
         ("expires_at", "2030-01-01T00:00:00"),
+        ("expires_at", "9999-12-31T23:59:59-12:00"),
         ("created_by", str(uuid4())),
     ):
         refused = make(operator, **{field: value})

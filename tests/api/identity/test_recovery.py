@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from api.http.ratelimits import Limit, Limits, Meters
 from api.identity.proofs import LIFETIMES, Proofs, Purpose
 from tests.api.world import User, World, real_now, serving
 
@@ -167,3 +169,16 @@ def test_a_reset_confirms_a_sign_up_too(confirming: World) -> None:
     post(confirming, "password-reset", email=ANN["email"])
     post(confirming, "password-reset/confirm", code=confirming.letters.code(), password="new horse")
     assert post(confirming, "login", email=ANN["email"], password="new horse").status_code == 200
+
+
+def test_one_address_is_sent_a_few_letters_a_minute(dsn: str) -> None:
+    """Nobody fills somebody else's letterbox, by whichever way; another address still gets its mail."""
+    meters = Meters(replace(Limits.off(), log_in=Limit(2, 60)), now=lambda: 0)
+    with serving(dsn, meters=meters) as world:
+        user = ann(world)
+        answers = [user.post("/api/auth/verify-email/resend").status_code for _ in range(3)]
+        assert answers == [202, 202, 429]
+    with serving(dsn, meters=meters, confirms_signup=True) as world:
+        bob, eve = (ANN | {"email": f"{name}@example.org"} for name in ("bob", "eve"))
+        answers = [world.client.post("/api/auth/signup", json=who).status_code for who in (bob, bob, bob, eve)]
+        assert answers == [202, 202, 429, 202]

@@ -59,6 +59,8 @@ def test_a_suspension_can_end_by_itself(world: World, operator: User) -> None:
     world.clock.set(MONDAY + timedelta(days=1))
     assert suspend(operator, ann, until=str(MONDAY + timedelta(days=1))).json()["code"] == "invalid_request"
     assert suspend(operator, ann, until="2026-11-20T00:00:00").json()["code"] == "invalid_request"
+    beyond = suspend(operator, ann, until="9999-12-31T23:59:59-12:00").json()
+    assert [error["field"] for error in beyond["errors"]] == ["body.until"]
     assert ann.get("/api/me").json()["restrictions"] == []
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+from api.http.ratelimits import Limit, Limits, Meters
 from fairpool import audit
 from ledger import settling
 from ledger.weeks import ends_at
-from tests.api.world import WEEK, User, World
+from tests.api.world import WEEK, User, World, serving
 
 PASSWORD = {"password": "correct horse"}
 NEXT = "2026-W48"
@@ -74,6 +78,14 @@ def test_erasure_needs_the_password(world: World) -> None:
     answer = ann.post("/api/me/deletion", json={"password": "wrong"})
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_password")
     assert ann.get("/api/me").status_code == 200
+
+
+def test_the_password_of_an_erasure_cannot_be_guessed_at_length(dsn: str) -> None:
+    """Tries count with those to log in, whatever they ask for."""
+    with serving(dsn, meters=Meters(replace(Limits.off(), log_in=Limit(2, 60)), now=lambda: 0)) as world:
+        ann = world.signup("Ann")
+        tries = [ann.post("/api/me/deletion", json={"password": "wrong"}) for _ in range(3)]
+        assert [refused.json()["code"] for refused in tries] == ["wrong_password", "wrong_password", "rate_limited"]
 
 
 def test_erasure_leaves_the_ledger_whole(world: World) -> None:
@@ -161,6 +173,31 @@ def test_erasure_does_not_lift_a_restriction(world: World) -> None:
         assert "until 2027-05-15T05:00:00Z: you excluded yourself" in refused.json()["detail"]
     (kept,) = ann.get("/api/me/restrictions").json()["data"]
     assert (kept["kind"], kept["ends_at"]) == ("self_exclusion", "2027-05-15T05:00:00.000000Z")
+
+
+def test_a_restriction_placed_during_an_erasure_is_not_lost(world: World) -> None:
+    """The erasure waits for it, and leaves it behind with the others."""
+    ann = world.signup("Ann")
+
+    def never(_: datetime) -> None:
+        return None
+
+    with ThreadPoolExecutor() as threads, world.ledger.datastore.connection() as connection:
+        with connection.transaction():
+            world.services.restrictions.place(
+                player_id=ann.id,
+                kind="suspension",
+                ends=never,
+                reason="ticket",
+                placed_by="operator",
+                request="one",
+                on=connection,
+            )
+            erasing = threads.submit(world.services.people.erase, ann.id)
+            while not connection.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount:
+                assert not erasing.done()
+        erasing.result()
+        assert connection.execute("SELECT kind FROM restrictions_of_the_erased").fetchall() == [{"kind": "suspension"}]
 
 
 def test_a_restriction_that_has_ended_is_not_met_again(world: World) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
+from api.people.taking_part import enrol
 from api.weeks import is_enrolled
 from tests.api.world import WEEK, World
 
@@ -46,4 +49,25 @@ def test_an_erasure_during_an_enrolment_wins(world: World) -> None:
     refused = ann.post(f"/api/weeks/{WEEK}/entry")
     assert (refused.status_code, refused.json()["code"]) == (404, "unknown_player")
     assert not is_enrolled(world.services, week=WEEK, entry=made[0])
+    assert world.ledger.entries.entries_of(player_id=ann.id) == []
+
+
+def test_an_enrolment_during_an_erasure_is_withdrawn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that comes between the withdrawals and the end of the person leaves no entry that is nobody's."""
+    world.open_week()
+    ann = world.signup("Ann")
+    erase = world.services.people.erase
+    made = []
+
+    def enrol_first(player_id: UUID) -> object:
+        enrol(world.services, player_id=player_id, week=WEEK, via="free", request="late")
+        made.append(world.ledger.entries.entry_of(player_id=player_id, week=WEEK))
+        return erase(player_id)
+
+    monkeypatch.setattr(world.services.people, "erase", enrol_first)
+    erased = ann.post("/api/me/deletion", json={"password": "correct horse"})
+    assert erased.json()["withdrawn"] == [WEEK]
+    (entry,) = made
+    assert entry is not None
+    assert not is_enrolled(world.services, week=WEEK, entry=entry)
     assert world.ledger.entries.entries_of(player_id=ann.id) == []
