@@ -14,7 +14,7 @@ from uuid import uuid4
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.app import create_app
+from api.app import build_routes, create_app
 from api.http.ratelimits import Limit, Limits, Meters
 from api.identity.keys import ApiKeys
 from api.identity.mail import ConsoleMailer, Mailer, SmtpMailer
@@ -62,7 +62,9 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
     """Serve the API for as long as the block runs; gives its URL. Requests under way are answered before the end."""
     settings = built.settings
     composed = services(built, test_clock=test_clock)
-    server = Server(server_config(create_app(composed), settings), composed.live)
+    app = create_app(composed)
+    build_routes(app)
+    server = Server(server_config(app, settings), composed.live)
     listening = _listen(settings.api_host, settings.api_port)
     port = listening.getsockname()[1]
     task = asyncio.create_task(server.serve(sockets=[listening]), name="api")

@@ -330,7 +330,7 @@ def _routes(*, with_test_clock: bool) -> list[BaseRoute]:
 
 
 class _Server(Server):
-    """A server that stops when it is told to: another one looks ten times a second whether to, and waits for clients."""
+    """A server that stops when it is told to: others look ten times a second whether to, and wait for clients."""
 
     def __init__(self, config: uvicorn.Config, live: Hub) -> None:
         super().__init__(config, live)
