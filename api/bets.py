@@ -92,12 +92,14 @@ async def place_bet(request: Request) -> Response:
     # The hot path reads its request by hand: FastAPI's dependencies would take longer than the ledger does.
     services = await services_of(request)
     player = await identify(request, "play")
-    await services.restrictions.require_may_play(player.id)
+    barred = await services.restrictions.barred(player.id)
     dry_run = is_dry_run(request)
     key = "" if dry_run else required_key(request)
     body = await _read(request)
     week, entry = await week_and_entry(services, player_id=player.id, market_id=body.market_id)
     if dry_run:
+        if barred is not None:
+            raise barred
         return await _rehearse(services, week=week, entry=entry, body=body)
     known = services.ledger.desk(week).book.known
     placed = await recorded(
@@ -110,6 +112,7 @@ async def place_bet(request: Request) -> Response:
             outcome=body.outcome,
             stake=body.stake,
             key=key,
+            barred=barred,
         )
     )
     answer = placed_bet(placed)

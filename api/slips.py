@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api.errors import Problem, Refusal, ledger_problem
 from api.identity.principal import AsPlayer, required_key
+from api.people.restrictions import Restricted
 from api.placing import (
     PLACING_PARAMETERS,
     PlaceBet,
@@ -109,8 +110,10 @@ async def place_slip(body: PlaceSlip, player: AsPlayer, request: Request, servic
     The same Idempotency-Key with the same slip again is answered with the bets that it placed; those refused are tried
     again, as nothing is kept of a refusal. Refused as a whole with `restricted`.
     """
-    await services.restrictions.require_may_play(player.id)
+    barred = await services.restrictions.barred(player.id)
     dry_run = is_dry_run(request)
+    if dry_run and barred is not None:
+        raise barred
     slip = Slip(
         key="" if dry_run else required_key(request),
         stakes=tuple(bet.as_stake() for bet in body.bets),
@@ -121,7 +124,7 @@ async def place_slip(body: PlaceSlip, player: AsPlayer, request: Request, servic
         _require_whole(parts, refusals)
     answers = {number: _Answer(refusal) for number, refusal in refusals.items()}
     for part in parts:
-        answers |= await _answers(services, slip, part, dry_run=dry_run, is_all=len(parts) == 1)
+        answers |= await _answers(services, slip, part, dry_run=dry_run, is_all=len(parts) == 1, barred=barred)
     in_order = [answers[number] for number in sorted(answers)]
     status = 201 if slip.all_or_nothing and not dry_run else 200
     said = msgspec.json.encode(_answer(request, in_order, dry_run=dry_run))
@@ -150,7 +153,9 @@ def _require_whole(parts: Sequence[_Part], refusals: Mapping[int, LedgerError]) 
         raise Refusal("slip_spans_weeks", f"These bets belong to {weeks}: all or nothing takes those of one week.")
 
 
-async def _answers(services: Services, slip: Slip, part: _Part, *, dry_run: bool, is_all: bool) -> dict[int, _Answer]:
+async def _answers(
+    services: Services, slip: Slip, part: _Part, *, dry_run: bool, is_all: bool, barred: Restricted | None
+) -> dict[int, _Answer]:
     """Place or rehearse the bets of one week. What refuses them together is raised where no other week has any."""
     asked: dict[str, Any] = {"week": part.week, "entry": part.entry, "slip": slip, "numbers": part.numbers}
     known = services.ledger.desk(part.week).book.known
@@ -159,7 +164,7 @@ async def _answers(services: Services, slip: Slip, part: _Part, *, dry_run: bool
         if dry_run:
             answers = await recorded(betting.rehearse_bets(services.ledger, **asked))
         else:
-            answers = await recorded(betting.place_bets(services.ledger, **asked))
+            answers = await recorded(betting.place_bets(services.ledger, **asked, barred=barred))
     except LedgerError as refusal:
         # In doubt is not refused: repeated, the whole slip is answered with what was placed of it.
         if is_all or isinstance(refusal, DeskClosed | LedgerUnavailable):

@@ -37,12 +37,13 @@ def place_bet(
     outcome: str,
     stake: int,
     key: str,
+    barred: Exception | None = None,
 ) -> Future[Fact]:
     """Place a bet at the quote named; the same `key` again is answered with the first answer.
 
-    The future's fact is a StakePlaced. It raises, of `ledger.account`, KeyReused, AccountNotOpen,
-    InsufficientCredits and StakeOutOfRange; of `ledger.game`, UnknownMarket, MarketClosed, QuoteChanged and
-    UnknownOutcome; of `ledger.week`, BettingClosed.
+    `barred`, which keeps the player from betting, is raised for a new bet only. The future's fact is a StakePlaced.
+    It raises, of `ledger.account`, KeyReused, AccountNotOpen, InsufficientCredits and StakeOutOfRange; of
+    `ledger.game`, UnknownMarket, MarketClosed, QuoteChanged and UnknownOutcome; of `ledger.week`, BettingClosed.
     """
     bet_id = ids.bet_id(entry, key)
 
@@ -51,6 +52,8 @@ def place_bet(
         first = account.placed(bet_id=bet_id, market_id=market_id, odds_id=odds_id, outcome=outcome, stake=stake)
         if first is not None:
             return first
+        if barred is not None:
+            raise barred
         account.require_key(key)
         offer = _offer(on, market_id=market_id, odds_id=odds_id, outcome=outcome)
         return account.place_stake(bet_id=bet_id, offer=offer, stake=stake, rules=on.week().rules)
@@ -59,14 +62,21 @@ def place_bet(
 
 
 def place_bets(
-    ledger: Ledger, *, week: str, entry: UUID, slip: Slip, numbers: Collection[int]
+    ledger: Ledger,
+    *,
+    week: str,
+    entry: UUID,
+    slip: Slip,
+    numbers: Collection[int],
+    barred: Exception | None = None,
 ) -> Future[Mapping[int, Fact | LedgerError]]:
     """Place those bets of a slip, by number, whose markets belong to a week: what can be placed, in one append.
 
     The future's mapping has, for each number, the StakePlaced or the error that `place_bet` would have raised. The
     same slip again is answered with the bets that it placed; those refused are tried again, as nothing is kept of a
-    refusal. It raises UnknownMarket where the week has not all markets, KeyReused where the key named something else,
-    and SlipRefused where bets that are placed all or none cannot all be.
+    refusal, unless `barred`, which is then raised, keeps the player from betting. It raises UnknownMarket where the
+    week has not all markets, KeyReused where the key named something else, and SlipRefused where bets that are placed
+    all or none cannot all be.
     """
     request = slip.request
     bet_ids = {number: slip.bet_id(entry, number) for number in numbers}
@@ -78,6 +88,8 @@ def place_bets(
             number: account.bets[bet_id].placed for number, bet_id in bet_ids.items() if bet_id in account.bets
         }
         wanted = [number for number in numbers if number not in answers]
+        if wanted and barred is not None:
+            raise barred
         for number, said in _rehearse(on, account, slip, wanted).items():
             if isinstance(said, Accepted):
                 answers[number] = account.place_stake(

@@ -19,8 +19,8 @@ open to all. What belongs to somebody else is answered as if it did not exist (4
 
 **Safe to repeat.** What moves credits or money needs an `Idempotency-Key` (1 to 200 visible ASCII
 characters), elsewhere it may have one. Repeat a request whose answer got lost with the same key: it is done
-once, and the answer to a repetition has `Idempotent-Replayed: true`. The same key with other terms is refused
-with `idempotency_key_reused`.
+once, and the answer to a later repetition has `Idempotent-Replayed: true`. The same key with other terms is
+refused with `idempotency_key_reused`. Keys of bets count within a week.
 
 **Reading what one has written.** Answers to writes have a `position`, such as `2026-W47:5123`. Send it to a
 read as `?after=` or `After-Position`, and the answer is no older; where it is not there in time,

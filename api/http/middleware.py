@@ -31,9 +31,10 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = _header(scope, b"x-request-id")
-        request_id = given if given is not None and _SANE_ID.fullmatch(given) else self._new_id()
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        given, own = _header(scope, b"x-request-id"), self._new_id()
+        request_id = given if given is not None and _SANE_ID.fullmatch(given) else own
+        # A client may send the same id with all its requests: what must tell one from another goes by our own.
+        scope.setdefault("state", {}).update(request_id=request_id.decode(), own_id=own.decode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

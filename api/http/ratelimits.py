@@ -109,6 +109,11 @@ class Meter:
         self._full_at[key] = now + owed
         return Grant(True, (self._window - owed) // self._interval, _seconds(owed), 0)
 
+    def is_spent(self, key: Hashable, now: int) -> bool:
+        """Say whether a request would be refused; nothing is counted."""
+        owed = max((self._full_at.get(key) or self._full_at_before.get(key, 0)) - now, 0)
+        return owed + self._interval > self._window
+
     def left(self, grant: Grant) -> tuple[bytes, bytes]:
         """Return the header that tells a client what it has left; `policy` is the one that tells the limit."""
         return b"ratelimit", self._left % (grant.remaining, grant.full_in)
@@ -132,6 +137,10 @@ class Meters:
     def take(self, meter: Meter, key: Hashable) -> Grant:
         """Count a request now."""
         return meter.take(key, self._now())
+
+    def is_spent(self, meter: Meter, key: Hashable) -> bool:
+        """Say whether a request would be refused now."""
+        return meter.is_spent(key, self._now())
 
     def log_in(self, email: str) -> None:
         """Count a try to log in as the person with an e-mail address; raises Refusal `rate_limited`."""

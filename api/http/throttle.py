@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refusal, problem
 from api.http.ratelimits import Meter, Meters, refusal
-from api.identity.principal import identify
+from api.identity.principal import identify, needs_a_query
 
 _CUSTOMER_BITS: Final = 64
 
@@ -36,7 +36,7 @@ class Throttle:
         if meter is None:
             await self._app(scope, receive, send)
             return
-        grant = self._meters.take(meter, await _payer(scope, meter))
+        grant = self._meters.take(meter, await self._payer(scope, meter))
         told = (meter.left(grant), meter.policy)
 
         async def send_with_limits(message: Message) -> None:
@@ -50,6 +50,21 @@ class Throttle:
             refused = refusal(grant)
             answer = problem(Request(scope), refused.code, str(refused), headers=refused.headers)
             await answer(scope, receive, send_with_limits)
+
+    async def _payer(self, scope: Scope, meter: Meter) -> Hashable:
+        client = scope.get("client")
+        address = network_of(client[0]) if client is not None else "none"
+        request = Request(scope)
+        # Who has used up an address's quota cannot go on to keep the database busy with API keys that are none.
+        if meter.name == "auth" or (self._meters.is_spent(meter, address) and needs_a_query(request)):
+            return address
+        try:
+            principal = await identify(request)
+        except (Refusal, psycopg.OperationalError, PoolTimeout):
+            # A stranger, or nobody that we know: a route that has to know asks again, and answers with the reason.
+            return address
+        scope["state"]["principal"] = principal
+        return principal.id
 
 
 def kind_of(scope: Scope) -> str:
@@ -74,17 +89,3 @@ def network_of(address: str) -> str:
         # A trusted proxy may have its own words for an address that it does not know.
         return address
     return str(parsed.ipv4_mapped or IPv6Network((parsed, _CUSTOMER_BITS), strict=False))
-
-
-async def _payer(scope: Scope, meter: Meter) -> Hashable:
-    if meter.name != "auth":
-        try:
-            principal = await identify(Request(scope))
-        except (Refusal, psycopg.OperationalError, PoolTimeout):
-            # A stranger, or nobody that we know: a route that has to know asks again, and answers with the reason.
-            pass
-        else:
-            scope["state"]["principal"] = principal
-            return principal.id
-    client = scope.get("client")
-    return network_of(client[0]) if client is not None else "none"

@@ -127,6 +127,12 @@ class ApiKeys:
             self._revocations.add([id])
         return is_there
 
+    def is_known(self, text: str) -> bool:
+        """Say whether `principal` could answer without a query."""
+        found = _KEY.fullmatch(text)
+        known = self._known.get(found[1]) if found is not None else None
+        return known is not None and not self._is_old(known)
+
     async def principal(self, text: str) -> Principal:
         """Return who a key speaks for, unless it was revoked a moment ago; raises InvalidToken."""
         found = _KEY.fullmatch(text)
@@ -134,7 +140,7 @@ class ApiKeys:
             raise InvalidToken("not of the form of an API key")
         id, secret = found[1], hashed(found[2].encode())
         known = self._known.get(id)
-        if known is None or self._monotonic() - known.read_at >= _KEPT_SECONDS:
+        if known is None or self._is_old(known):
             known = await run_in_threadpool(self._key, UUID(id), secret)
             if len(self._known) >= _KEPT_MAX:
                 del self._known[next(iter(self._known))]
@@ -144,6 +150,9 @@ class ApiKeys:
         if known.expires_at is not None and known.expires_at <= self.now():
             raise InvalidToken(f"API key {id} expired at {known.expires_at}")
         return known.principal
+
+    def _is_old(self, known: _Known) -> bool:
+        return self._monotonic() - known.read_at >= _KEPT_SECONDS
 
     def _key(self, id: UUID, secret: bytes) -> _Known:
         """Read a key, and note its use where the secret is right; raises InvalidToken where there is none."""

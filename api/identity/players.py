@@ -125,4 +125,4 @@ class Players:
 
 def normalised(email: str) -> str:
     """Return the one spelling of an e-mail address that is stored and looked up."""
-    return unicodedata.normalize("NFC", email.strip()).casefold()
+    return unicodedata.normalize("NFC", email.strip()).lower()

@@ -83,11 +83,18 @@ def required_key(request: Request) -> str:
 
 
 def request_key(request: Request) -> str:
-    """Return the request's Idempotency-Key, or its request id where it has none."""
+    """Return the request's Idempotency-Key, or an id that no other request has where it brings none."""
     if "idempotency-key" in request.headers:
         return required_key(request)
-    request_id: str = request.state.request_id
-    return request_id
+    own_id: str = request.state.own_id
+    return own_id
+
+
+def needs_a_query(request: Request) -> bool:
+    """Say whether the database must be asked who this is: for an API key that has not been seen for a while."""
+    given = _BEARER.fullmatch(request.headers.get("authorization", ""))
+    services: Services = request.app.state.services
+    return given is not None and given[1].startswith(PREFIX) and not services.api_keys.is_known(given[1])
 
 
 PUBLIC: Final[dict[str, Any]] = {"security": []}

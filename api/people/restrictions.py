@@ -60,11 +60,11 @@ class Restricted(Refusal):
 
 
 class _Kept(NamedTuple):
-    """What was read, when by the monotonic clock, and after how many writes of this process."""
+    """What was read, when by the monotonic clock, and after which write of this process."""
 
     by_player: Mapping[UUID, Restriction]
     read_at: float
-    writes: int
+    last_write: object
 
 
 class Restrictions:
@@ -87,18 +87,23 @@ class Restrictions:
         self._clock = clock
         self._new_id = new_id
         self._monotonic = monotonic
-        self._writes = 0
-        self._kept = _Kept({}, 0.0, -1)
+        self._last_write = object()
+        self._kept = _Kept({}, 0.0, None)
         self._reading = asyncio.Lock()
         # A thread of its own: a bet does not queue behind slow reads.
         self._thread = CapacityLimiter(1)
 
     async def require_may_play(self, player_id: UUID) -> None:
         """Return if the player may enrol and bet, as far as the last second is known; else raise Restricted."""
+        barred = await self.barred(player_id)
+        if barred is not None:
+            raise barred
+
+    async def barred(self, player_id: UUID) -> Restricted | None:
+        """Return what keeps the player from enrolling and betting, as far as the last second is known."""
         kept = self._kept if self._is_fresh() else await self._refreshed()
         found = kept.by_player.get(player_id)
-        if found is not None:
-            require_unrestricted([found], at=self._clock())
+        return Restricted(found) if found is not None and found.is_in_force(self._clock()) else None
 
     def of_player(self, player_id: UUID) -> list[Restriction]:
         """Return all restrictions that a player ever had, newest first."""
@@ -141,7 +146,7 @@ class Restrictions:
 
     def changed(self) -> None:
         """Have the restrictions in force read again before the next bet: what was written here holds at once."""
-        self._writes += 1
+        self._last_write = object()
 
     def _place(self, wanted: Restriction, connection: Connection[Any]) -> Restriction:
         try:
@@ -154,14 +159,14 @@ class Restrictions:
         return placed
 
     def _is_fresh(self) -> bool:
-        return self._kept.writes == self._writes and self._monotonic() - self._kept.read_at < KEPT_SECONDS
+        return self._kept.last_write is self._last_write and self._monotonic() - self._kept.read_at < KEPT_SECONDS
 
     async def _refreshed(self) -> _Kept:
         async with self._reading:
             if not self._is_fresh():
                 # Both are noted before the query: what is written meanwhile makes this reading stale.
-                writes, read_at = self._writes, self._monotonic()
-                self._kept = _Kept(await run_sync(self._in_force, limiter=self._thread), read_at, writes)
+                last_write, read_at = self._last_write, self._monotonic()
+                self._kept = _Kept(await run_sync(self._in_force, limiter=self._thread), read_at, last_write)
             return self._kept
 
     def _in_force(self) -> dict[UUID, Restriction]:

@@ -273,3 +273,15 @@ def test_who_may_not_bet_sends_no_slip_and_rehearses_none(world: World) -> None:
     for refused in (send(ann, bet), send(ann, bet, all_or_nothing=True), rehearse(ann, bet), dry):
         assert (refused.status_code, refused.json()["code"]) == (403, "restricted")
     assert position(world) == before
+
+
+def test_who_may_no_longer_bet_still_gets_the_first_answers(world: World) -> None:
+    """A bet and a slip whose answers got lost stand, and say so, though the player has taken a break since."""
+    (ann,) = world.playing("Ann")
+    bet = world.market().bet(stake=10)
+    first, slip = ann.bet(bet, key="single"), send(ann, bet, key="slip")
+    assert ann.post("/api/me/cool-off", json={"days": 7, "confirm": True}).is_success
+    assert ann.bet(bet, key="single").content == first.content
+    again = send(ann, bet, key="slip").json()["bets"][0]
+    assert (again["bet"], again["replayed"]) == (slip.json()["bets"][0]["bet"], True)
+    assert ann.bet(bet, key="new").json()["code"] == "restricted"

@@ -76,6 +76,19 @@ def test_who_says_wrongly_who_they_are_pays_by_address(strict: World) -> None:
     assert (private, public) == ([401, 401, 401], [200, 429])
 
 
+def test_an_address_that_is_spent_has_no_more_keys_looked_up(strict: World) -> None:
+    """Made-up API keys do not keep the database busy; keys that were seen a moment ago go on working."""
+    seen, unseen = (strict.services.api_keys.create(role="auditor", name=name)[1] for name in ("seen", "unseen"))
+
+    def read(key: str) -> int:
+        return strict.client.get("/api/weeks", headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert read(seen) == 200
+    for _ in range(4):
+        strict.client.get("/api/weeks")
+    assert (read(seen), read(unseen)) == (200, 429)
+
+
 def test_logging_in_is_counted_by_address_whoever_asks(strict: World) -> None:
     """A token of one's own does not buy more guesses."""
     ann = strict.signup("Ann")

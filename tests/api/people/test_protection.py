@@ -84,6 +84,16 @@ def test_a_repeated_request_is_one_restriction(world: World) -> None:
     assert len(ann.get("/api/me/restrictions").json()["data"]) == 1
 
 
+def test_requests_of_one_client_id_are_not_one_request(world: World) -> None:
+    """An app may send the same X-Request-Id each time: its second cool-off is a new one, and in force."""
+    ann, headers = world.signup(), {"X-Request-Id": "my-app-1.0"}
+    first = cool_off(ann, 1, headers=headers).json()
+    world.clock.set(world.clock.now() + timedelta(days=3))
+    second = cool_off(ann, 1, headers=headers).json()
+    assert second["is_in_force"]
+    assert second["ends_at"] > first["ends_at"]
+
+
 def test_a_coming_week_that_it_covers_is_left(world: World) -> None:
     """An entry is withdrawn where the restriction lasts beyond the week's start, and kept where it does not."""
     world.open_week()
