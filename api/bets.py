@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
+from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, week_named
 from api.identity.principal import AsPlayer, identify, required_key
 from api.placing import (
@@ -25,7 +26,6 @@ from api.placing import (
     rehearsed_bet,
     week_and_entry,
 )
-from api.quotes import Moment
 from api.services import Services, ServicesDep, services_of
 from ledger import betting
 from ledger.aggregate import LedgerError

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
+from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, week_named
 from api.identity.principal import KEY_PATTERN, AsPlayer, required_key
 from api.payments import Kind, Payment, Status
-from api.quotes import Moment
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/payments", tags=["payments"])

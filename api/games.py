@@ -15,10 +15,10 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, Paging, paging
+from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import PUBLIC
 from api.markets import MarketShown, shown_markets
-from api.quotes import Moment
 from api.services import Services, ServicesDep
 from ledger.game import POSTPONED
 from ledger.instants import instant_text

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.quotes import Moment, QuoteShown, shown_prices
+from api.http.moments import Moment
+from api.quotes import QuoteShown, shown_prices
 from api.services import Services
 from ledger.game import SCHEDULED_START
 from projections.board import Game, Market

@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.errors import Refusal
-from api.history import MyPool, MyStanding
+from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import AsPerson
 from api.identity.tokens import Principal
-from api.quotes import Moment
+from api.my_weeks import MyPool, MyStanding
 from api.services import Services, ServicesDep
 from api.weeks import is_enrolled
 from ledger import weeks

@@ -12,8 +12,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
+from api.http.moments import Moment
 from api.identity.principal import KEY_PATTERN
-from api.quotes import Moment
 from api.services import Services
 from ledger.betting import Accepted
 from ledger.entry import NotEnrolled

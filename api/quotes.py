@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict
 
+from api.http.moments import Moment
 from ledger.game import Quote
-from ledger.instants import instant_text
 from ledger.odds import decimal_odds
-
-Moment = Annotated[
-    datetime,
-    PlainSerializer(instant_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-16T05:00:00.000000Z"]}),
-]
-"""An instant in the ledger's one spelling: UTC with microseconds."""
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        # What a zone shifts beyond the calendar would be stored, and never be read again.
-        raise ValueError("in UTC this lies outside the years 1 to 9999") from error
-
-
-GivenMoment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""An instant as a client sends it, in whichever zone."""
 
 
 class Price(BaseModel):

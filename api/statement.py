@@ -11,9 +11,9 @@ from pydantic import Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, Paging, PagingDep, invalid_cursor
+from api.http.moments import Moment
 from api.http.reading import Shown, WeekOpened, week_named
 from api.identity.principal import AsAuditor, AsPerson
-from api.quotes import Moment
 from api.services import Services, ServicesDep
 from ledger.ids import position_token
 from ledger.statement import Movement, MovementKind, statement

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
+from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened, not_open
 from api.identity.principal import PUBLIC, AsPlayer, request_key
 from api.people import taking_part
-from api.people.seen import SEEN_DEVICE
-from api.quotes import Moment
+from api.people.device_header import SEEN_DEVICE
 from api.services import Services, ServicesDep
 from ledger import enrolment
 from ledger.entry import NotEnrolled, Registration

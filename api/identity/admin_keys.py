@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
+from api.http.moments import GivenMoment, Moment
+from api.http.newest_first import Place
 from api.http.reading import Shown
-from api.http.recency import Place
 from api.identity.keys import ScopeTooWide
 from api.identity.principal import AsKeeper
-from api.quotes import GivenMoment, Moment
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/keys", tags=["admin"])

@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from psycopg.rows import class_row
 
 from api.http.cursors import Paging
-from api.http.recency import page_parameters
+from api.http.newest_first import page_parameters
 from api.identity.revocations import Revocations
 from api.identity.scopes import SCOPES_OF_ROLE
 from api.identity.secrets import base64url, hashed

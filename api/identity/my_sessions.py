@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
+from api.http.moments import Moment
+from api.http.newest_first import Place
 from api.http.reading import Shown
-from api.http.recency import Place
 from api.identity.principal import AsPerson
 from api.identity.recovery import Password
-from api.quotes import Moment
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/me", tags=["auth"])

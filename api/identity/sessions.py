@@ -27,7 +27,7 @@ from psycopg.rows import class_row
 
 from api.errors import Refusal
 from api.http.cursors import Paging
-from api.http.recency import page_parameters
+from api.http.newest_first import page_parameters
 from api.identity.players import Player
 from api.identity.revocations import Revocations
 from api.identity.secrets import hashed

@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from api.bets import BetShown
 from api.games import GameShown
+from api.http.moments import Moment
 from api.http.reading import Shown
 from api.leaderboard import LeaderboardShown
 from api.me import Credits
-from api.quotes import Moment, QuoteShown
+from api.quotes import QuoteShown
 
 TOPICS: Final = ("standings", "balance", "quotes", "settlements")
 

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
+from api.http.moments import GivenMoment, Moment
+from api.http.newest_first import Place
 from api.http.reading import Shown
-from api.http.recency import Place
 from api.identity.auth import Name
 from api.identity.principal import AsKeeper, request_key
 from api.identity.tokens import Principal
@@ -23,7 +24,6 @@ from api.people.person import BirthDate, Jurisdiction, Profile, require_born
 from api.people.protection import PlacedRestriction, RestrictionList, RestrictionShown, restriction_list
 from api.people.registry import Changes
 from api.people.taking_part import withdraw_from_coming_weeks
-from api.quotes import GivenMoment, Moment
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/players", tags=["admin"])

@@ -15,15 +15,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.errors import Refusal
+from api.http.moments import Moment
 from api.http.reading import Shown
 from api.identity.auth import Name
 from api.identity.principal import AsPerson, AsPlayer, request_key
 from api.people import personal_data
+from api.people.device_header import SEEN_DEVICE
 from api.people.gates import JURISDICTION
 from api.people.registry import Changes, UnknownPlayer
-from api.people.seen import SEEN_DEVICE
 from api.people.taking_part import withdraw_entries, withdraw_from_coming_weeks
-from api.quotes import Moment
 from api.services import Services, ServicesDep
 from ledger.weeks import NEW_YORK
 

@@ -11,13 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from api.http.moments import Moment
 from api.http.reading import Shown
 from api.identity.principal import AsPlayer, request_key
+from api.people.device_header import SEEN_DEVICE
 from api.people.registry import Kind
-from api.people.seen import SEEN_DEVICE
 from api.people.spending import SpendLimits
 from api.people.taking_part import withdraw_from_coming_weeks
-from api.quotes import Moment
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/me", tags=["me"], dependencies=[SEEN_DEVICE])

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from api.errors import Refusal
 from api.http.cursors import Paging
-from api.http.recency import page_parameters
+from api.http.newest_first import page_parameters
 from api.identity.players import normalised
 from api.people.pseudonyms import Pseudonyms
 from ledger.datastore import Datastore, cursor_on

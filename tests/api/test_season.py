@@ -9,7 +9,7 @@ import pytest
 from ledger.events import WeekFinalised
 from ledger.recorder import LogRecorder
 from tests.api.pages import refuses_what_is_no_page, there_and_back
-from tests.api.test_history import link
+from tests.api.test_my_weeks import link
 from tests.api.world import User, World
 from tests.projections.book import Book
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.http.cursors import Cursor, Page, Paging
-from api.http.recency import Place
+from api.http.newest_first import Place
 from api.identity.players import Player, Players
 from api.identity.revocations import Revocations
 from api.identity.sessions import GRACE, IDLE, LONGEST, Continued, RefreshInvalid, RefreshReused, RefreshToken, Sessions

@@ -9,7 +9,7 @@ import pytest
 
 from api.errors import Refusal
 from api.http.cursors import Cursor, Paging
-from api.http.recency import Place
+from api.http.newest_first import Place
 
 PLACE = Place(datetime(2026, 11, 15, 12, 0, 0, 5, tzinfo=UTC), UUID(int=7))
 

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Body, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from api.http.moments import Moment
 from api.http.reading import WeekNamed, WeekOpened
 from api.identity.principal import AsOperator, request_key
 from api.identity.tokens import Principal
-from api.quotes import Moment
 from api.services import ServicesDep
 from ledger import closing, drawing
 from ledger.facts import Fact, canonical, read_as

@@ -11,9 +11,9 @@ from psycopg.rows import class_row
 from pydantic import Field
 
 from api.http.cursors import Page, PagingDep
+from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import AsPerson
-from api.quotes import Moment
 from api.services import ServicesDep
 from ledger.sql import queries
 
@@ -104,7 +104,7 @@ def list_my_weeks(principal: AsPerson, services: ServicesDep, paging: PagingDep)
     }
     with services.ledger.datastore.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(_Played))
-        found = cursor.execute(queries("api", "history.sql")["weeks_of_player"], parameters).fetchall()
+        found = cursor.execute(queries("api", "my_weeks.sql")["weeks_of_player"], parameters).fetchall()
     return MyEntryPage.of(found, paging, show=_shown, place=lambda played: played.week)
 
 
