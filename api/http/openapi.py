@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.errors import KINDS, PROBLEM_JSON, Problem
+from ledger.rules import Rules
 
 TAGS: Final[Mapping[str, str]] = {
     "admin": "What operators do with weeks, players and API keys.",
@@ -70,6 +72,7 @@ def mended(document: dict[str, Any]) -> dict[str, Any]:
     """Return FastAPI's document, changed in place, with all that a client's developer should find in it."""
     schemas = document["components"]["schemas"]
     _add_schema(schemas, _problem_schema())
+    schemas["RulesShown"]["properties"]["rules"] = {"$ref": _add_schema(schemas, _rules_schema())}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             _mend_operation(method, path, operation, schemas)
@@ -165,6 +168,15 @@ def _codes_of_kind(method: str, path: str, operation: Mapping[str, Any]) -> Iter
         yield "rate_limited"
     if method in _WRITING or "security" in operation:
         yield "unavailable"
+
+
+def _rules_schema() -> dict[str, Any]:
+    """Return the schema of a week's rules, which belong to the ledger and are shown as they stand there."""
+    _, schemas = msgspec.json.schema_components([Rules], ref_template=_REF + "{name}")
+    # Tuples among the defaults become lists, as they are in JSON.
+    schemas = msgspec.json.decode(msgspec.json.encode(schemas))
+    rules = schemas.pop("Rules")
+    return {**rules, "required": list(rules["properties"]), "$defs": schemas}
 
 
 def _answer(description: str) -> dict[str, Any]:

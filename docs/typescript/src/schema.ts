@@ -2737,9 +2737,7 @@ export interface components {
         RulesShown: {
             week: string;
             rules_hash: string;
-            rules: {
-                [key: string]: unknown;
-            };
+            rules: components["schemas"]["Rules"];
         };
         /**
          * Season
@@ -3092,6 +3090,61 @@ export interface components {
             withdrawn_at: string;
             position: string;
         };
+        /**
+         * Prize
+         * @description What one place in a pool wins, in cents.
+         */
+        Prize: {
+            amount_cents: number;
+            rank: number;
+        };
+        /**
+         * Rules
+         * @description Rule set 1. Credits are whole numbers; hours count from the week's end or its last settlement.
+         */
+        Rules: {
+            /** @default 72 */
+            correction_limit_hours: number;
+            /** @default 24 */
+            correction_window_hours: number;
+            /** @default 1000 */
+            grant: number;
+            /** @default false */
+            late_entry: boolean;
+            /**
+             * @default [
+             *       "CFL",
+             *       "MLB",
+             *       "NBA",
+             *       "NCAAB",
+             *       "NCAAF",
+             *       "NFL",
+             *       "NHL",
+             *       "WNBA"
+             *     ]
+             */
+            overtime_leagues: string[];
+            /** @default 100 */
+            pool_max: number;
+            /** @default 10000 */
+            price_max: number;
+            /** @default usd */
+            prize_currency: string;
+            /** @default 2 */
+            prize_min_entries: number;
+            /** @default [] */
+            prizes: components["schemas"]["Prize"][];
+            /** @default 36 */
+            settlement_deadline_hours: number;
+            /** @default false */
+            settles_on_provisional: boolean;
+            /** @default null */
+            stake_max: number | null;
+            /** @default 1 */
+            stake_min: number;
+            /** @default 1 */
+            version: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -3210,6 +3263,8 @@ export type WeekKept = components['schemas']['WeekKept'];
 export type WeekPage = components['schemas']['WeekPage'];
 export type WeekShown = components['schemas']['WeekShown'];
 export type Withdrawal = components['schemas']['Withdrawal'];
+export type Prize = components['schemas']['Prize'];
+export type Rules = components['schemas']['Rules'];
 export type $defs = Record<string, never>;
 export interface operations {
     list_bets: {
