@@ -59,6 +59,7 @@ class Account:
 
 _account: Final = Account(os.environ[URL], json.loads(os.environ[ACCOUNTS]))
 _market: Final[dict[str, str]] = json.loads(os.environ[MARKET])
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @schemathesis.auth(refresh_interval=None)
@@ -100,7 +101,9 @@ def map_body(context: HookContext, body: Any) -> Any:
     body = _whole(body)
     if isinstance(body, dict):
         for bet in (body, *_dicts(body.get("bets"))):
-            if str(bet.get("market_id", "")).startswith(tuple("3456789abcdef")):
+            ids = [str(bet.get(name)) for name in ("market_id", "odds_id")]
+            # What is no id stays none: it was made to be refused.
+            if all(map(_UUID.fullmatch, ids)) and ids[0][0] not in "012":
                 bet |= {"market_id": _market["market_id"], "odds_id": _market["odds_id"]}
     return body
 
