@@ -1,5 +1,6 @@
 -- How people and programs prove who they are, beyond a password. Of every secret only its SHA-256 is here.
 
+COMMENT ON COLUMN players.email IS 'Stripped and in lower case: two spellings of one address are one player.';
 ALTER TABLE players ADD COLUMN email_verified_at timestamptz;
 GRANT UPDATE (email_verified_at) ON players TO fairpool_service;
 
