@@ -10,6 +10,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from api import (
+    admin_payments,
+    admin_prizes,
     admin_weeks,
     bets,
     checkout,
@@ -19,10 +21,13 @@ from api import (
     live,
     me,
     my_weeks,
+    prizes,
     season,
     slips,
     statement,
+    subscription,
     testclock,
+    webhooks,
     weeks,
 )
 from api.errors import handle_errors
@@ -105,7 +110,12 @@ def blank_app(middleware: Sequence[Middleware] = (), *, with_test_clock: bool) -
             auth,
             recovery,
             checkout,
+            subscription,
+            prizes,
+            webhooks,
             admin_weeks,
+            admin_prizes,
+            admin_payments,
             admin_keys,
             admin_players,
             person,

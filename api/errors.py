@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from api.quotes import QuoteShown
+from feeds.payments.provider import ProviderRefused
 from ledger.aggregate import LedgerError
 from ledger.game import QuoteChanged
 from ledger.slip import SlipRefused
@@ -36,15 +37,19 @@ class Kind(NamedTuple):
 KINDS: Final[Mapping[str, Kind]] = {
     "account_not_open": Kind(409, "You have no account in this week"),
     "age_unknown": Kind(409, "Your date of birth is not known"),
+    "already_enrolled": Kind(409, "You take part in this week already"),
     "already_set": Kind(409, "This was set before"),
+    "already_subscribed": Kind(409, "You have a subscription already"),
     "already_there": Kind(409, "This exists already"),
     "betting_closed": Kind(409, "The week takes no stakes"),
     "body_too_large": Kind(413, "The request body is too large"),
     "buy_back_refused": Kind(409, "You cannot buy back"),
+    "checkout_expired": Kind(409, "The checkout can be paid no longer"),
     "clock_backwards": Kind(409, "The clock moves forward only"),
     "clock_too_far": Kind(409, "The clock moves a year at most"),
     "code_invalid": Kind(422, "The code is not valid"),
     "conflicting_result": Kind(409, "Two results contradict each other"),
+    "dispute_open": Kind(403, "One of your payments is disputed"),
     "email_taken": Kind(409, "The e-mail address is in use"),
     "forbidden": Kind(403, "You may not do this"),
     "idempotency_key_invalid": Kind(400, "The Idempotency-Key cannot be used"),
@@ -59,12 +64,19 @@ KINDS: Final[Mapping[str, Kind]] = {
     "malformed": Kind(400, "The request cannot be read"),
     "market_closed": Kind(409, "The market takes no stakes"),
     "method_not_allowed": Kind(405, "This method is not offered here"),
+    "not_admitted": Kind(403, "You may not take part"),
     "not_enrolled": Kind(409, "You are not enrolled in this week"),
     "not_found": Kind(404, "There is nothing here"),
     "not_paid": Kind(409, "The payment is not paid"),
     "not_ready": Kind(503, "The service is not ready"),
+    "pass_required": Kind(402, "A pass is required"),
+    "payment_moved": Kind(503, "The payment changed meanwhile"),
+    "payment_refused": Kind(409, "The payment provider will not do this"),
     "payments_off": Kind(409, "Payments are switched off here"),
+    "payments_unavailable": Kind(503, "The payment provider does not answer"),
     "preflight_refused": Kind(403, "Pages of this origin may not send this request"),
+    "prize_not_releasable": Kind(409, "Nothing holds the prize that could be released"),
+    "prize_paid_already": Kind(409, "The prize has been paid"),
     "projections_behind": Kind(503, "The answer is not up to date yet"),
     "quote_changed": Kind(409, "The quote has changed"),
     "rate_limited": Kind(429, "Too many requests"),
@@ -75,7 +87,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "request_timeout": Kind(408, "The request took too long to come"),
     "restricted": Kind(403, "You may not enrol or bet for now"),
     "rules_changed": Kind(409, "The week plays by other rules"),
+    "signature_invalid": Kind(400, "The message is not the payment provider's"),
     "slip_spans_weeks": Kind(422, "The bets belong to several weeks"),
+    "spend_limit_reached": Kind(409, "Your own limit is reached"),
     "stake_out_of_range": Kind(422, "The stake is out of range"),
     "stale_chunk": Kind(409, "Settled already"),
     "too_early": Kind(409, "It is too early for this"),
@@ -92,7 +106,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unknown_payment": Kind(404, "No such payment"),
     "unknown_player": Kind(404, "No such player"),
     "unknown_pool": Kind(404, "No such pool"),
+    "unknown_prize": Kind(404, "No such prize"),
     "unknown_session": Kind(404, "No such session"),
+    "unknown_subscription": Kind(404, "No such subscription"),
     "unknown_week": Kind(404, "No such week"),
     "unsound_rules": Kind(422, "The rules cannot be played by"),
     "unsupported_media_type": Kind(415, "The request body is not JSON"),
@@ -199,10 +215,10 @@ def ledger_problem(request: Request, error: LedgerError) -> dict[str, Any]:
     if isinstance(error, SlipRefused):
         return _slip_problem(request, error)
     code = error.code if error.code in KINDS else LedgerError.code
-    if KINDS[code].status >= 500:
+    if KINDS[code].status >= 500 or isinstance(error, ProviderRefused):
         # Its text names hosts and causes that are the operators' business.
         _log.error("%s %s: %s", request.method, request.url.path, error)
-        return problem_body(request, code, type(error).__doc__ or "")
+        return problem_body(request, code, (type(error).__doc__ or "").partition("\n")[0])
     if isinstance(error, QuoteChanged):
         quote = QuoteShown.of(error.quote).model_dump(mode="json")
         return problem_body(request, code, str(error), quote=quote)

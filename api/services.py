@@ -24,7 +24,6 @@ from api.identity.proofs import Proofs
 from api.identity.revocations import Revocations
 from api.identity.sessions import Sessions
 from api.identity.tokens import Tokens
-from api.payments import Payments, PaymentsOff
 from api.people.devices import Devices
 from api.people.gates import Gates
 from api.people.log import PeopleLog
@@ -32,6 +31,8 @@ from api.people.pseudonyms import Pseudonyms
 from api.people.registry import People
 from api.people.restrictions import Restrictions
 from api.people.spending import Spending
+from api.people.taking_part import TakingPart
+from feeds.payments.money import Money
 from ledger.datastore import Datastore
 from ledger.entries import Entries
 from ledger.ledger import Ledger
@@ -39,6 +40,7 @@ from projections.accounts import Accounts
 from projections.bets import Bets
 from projections.board import Board
 from projections.leaderboard import Leaderboard
+from projections.payments import PaymentsView
 from projections.pools import Pools
 from projections.registrations import Registrations
 from projections.runner import Runner
@@ -76,6 +78,7 @@ class Views:
     board: Board
     settlements: Settlements
     registrations: Registrations
+    payments: PaymentsView
 
     @classmethod
     def of(cls, datastore: Datastore) -> Views:
@@ -89,6 +92,7 @@ class Views:
             board=Board(datastore),
             settlements=Settlements(datastore),
             registrations=Registrations(datastore),
+            payments=PaymentsView(datastore),
         )
 
 
@@ -122,6 +126,8 @@ class Services:
     """Everything behind the routes. `clock` is the game's, which a test clock moves; tokens keep real time.
 
     `verifies_at_signup`: who signs up gets a code by mail; `confirms_signup`: and logs in only after using it.
+    `free_entry`: whether anybody may take part without paying; unless said, only where no entry is sold.
+    `return_url` is the page to which the provider's pages lead back, unless a client names another one.
     `migrations` names what must have run before the service is ready; without a `test_clock` its routes do not exist.
     """
 
@@ -138,10 +144,12 @@ class Services:
     mailer: Mailer
     pseudonyms: Pseudonyms
     live: Hub
+    money: Money
     clock: Callable[[], datetime]
     test_clock: TestClock | None = None
-    payments: Payments = field(default_factory=PaymentsOff)
     gates: Gates = field(default_factory=Gates)
+    free_entry: bool | None = None
+    return_url: str = ""
     currency: str = "USD"
     migrations: frozenset[str] = frozenset()
     closing_soon: timedelta = timedelta(minutes=10)
@@ -186,6 +194,18 @@ class Services:
         return Restrictions(
             self.ledger.datastore, clock=self.clock, new_id=self.ledger.new_id, monotonic=time.monotonic
         )
+
+    @cached_property
+    def taking_part(self) -> TakingPart:
+        """Who takes part in weeks."""
+        return TakingPart(
+            self.ledger, people=self.people, restrictions=self.restrictions, gates=self.gates, clock=self.clock
+        )
+
+    @property
+    def entry_is_free(self) -> bool:
+        """Whether anybody may take part without a pass or a subscription."""
+        return self.free_entry if self.free_entry is not None else not self.money.till.sells_entries
 
     @cached_property
     def errands(self) -> Errands:

@@ -15,14 +15,14 @@ from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened, not_open
 from api.identity.principal import PUBLIC, AsPlayer, request_key
-from api.people import taking_part
 from api.people.device_header import SEEN_DEVICE
 from api.services import Services, ServicesDep
+from feeds.payments.provider import Kind
 from ledger import enrolment
 from ledger.entry import NotEnrolled, Registration
 from ledger.events import EntryEnrolled
 from ledger.events import WeekOpened as Opened
-from ledger.facts import fact_of
+from ledger.facts import Fact, fact_of
 from ledger.ids import registration_stream
 from projections.weeks import Week
 
@@ -135,11 +135,15 @@ def enrol(
     with `rules_changed`, and the `rules_hash` of the week, where they are others. Refused with `registration_closed`
     from the week's start on, unless its rules allow late entry; with `restricted` during a pause or a suspension; and
     where the service asks for an age or a place, with `age_unknown`, `too_young`, `jurisdiction_unknown` or
-    `jurisdiction_not_served`.
+    `jurisdiction_not_served`; with `dispute_open` while a payment of the player's is disputed. Where taking part costs
+    a pass or a subscription, `pass_required` says so: whoever has one is enrolled by it, and gets that answer here.
     """
     if body is not None and body.rules_hash is not None:
         _require_rules(services, week=week, accepted=body.rules_hash)
-    enrolled = taking_part.enrol(services, player_id=player.id, week=week, via="free", request=request_key(request))
+    if services.entry_is_free:
+        enrolled = services.taking_part.enrol(player_id=player.id, week=week, via="free", request=request_key(request))
+    else:
+        enrolled = _enrolled_by_pass(services, player_id=player.id, week=week)
     assert isinstance(enrolled.event, EntryEnrolled)
     return Enrolment(
         week=week,
@@ -166,11 +170,34 @@ def withdraw(player: AsPlayer, week: WeekOpened, request: Request, services: Ser
 
 def is_enrolled(services: Services, *, week: str, entry: UUID) -> bool:
     """Say whether an entry takes part in its week: straight from the log, so it is never out of date."""
+    return _enrolment(services, week=week, entry=entry) is not None
+
+
+def _enrolment(services: Services, *, week: str, entry: UUID) -> Fact | None:
     stream = registration_stream(entry)
     registration = Registration.blank(stream)
     for record in services.ledger.recorder(week).read_streams([stream]):
         registration.fold(fact_of(record))
-    return registration.enrolled is not None
+    return registration.enrolled
+
+
+def _enrolled_by_pass(services: Services, *, player_id: UUID, week: str) -> Fact:
+    """Return the enrolment of who takes part already: nobody else is enrolled where that costs something."""
+    services.taking_part.require_admitted(player_id=player_id, week=week)
+    entry = services.ledger.entries.entry_of(player_id=player_id, week=week)
+    enrolled = _enrolment(services, week=week, entry=entry) if entry is not None else None
+    if enrolled is None:
+        raise Refusal("pass_required", f"Week {week} takes a pass: {_how_to_get_in(services)}.")
+    return enrolled
+
+
+def _how_to_get_in(services: Services) -> str:
+    kinds: tuple[Kind, ...] = ("weekly_pass", "subscription")
+    sold = [kind for kind in kinds if services.money.till.sells(kind)]
+    if not sold:
+        return "passes are not sold here, ask the operators for one"
+    ways = " or ".join(f'{{"kind": "{kind}"}}' for kind in sold)
+    return f"POST /api/payments/checkout with {ways}, and you are enrolled once it is paid"
 
 
 def _require_rules(services: Services, *, week: str, accepted: str) -> None:

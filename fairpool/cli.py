@@ -22,6 +22,7 @@ from fairpool.commands import (
     keys,
     migrate,
     openapi,
+    payments,
     projections,
     roles,
     up,
@@ -31,6 +32,7 @@ from fairpool.commands import (
 from fairpool.core import Died
 from fairpool.demo import NothingToPlay, WeekPlayedAlready
 from fairpool.embedded import EmbeddedServerError
+from fairpool.money import MoneyMisconfigured
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
 from fairpool.settings import Settings
@@ -48,6 +50,7 @@ _MENDABLE = (
     FeedFileError,
     FileNotFoundError,
     LedgerError,
+    MoneyMisconfigured,
     NflverseError,
     NotConfigured,
     NothingToPlay,
@@ -77,7 +80,7 @@ def application() -> typer.Typer:
     app.command("demo")(demo.demo)
     app.command("migrate")(migrate.migrate_database)
     app.command("openapi")(openapi.openapi)
-    for role in (roles.api, roles.project, roles.feed, roles.settle, roles.clock):
+    for role in (roles.api, roles.project, roles.feed, roles.settle, roles.clock, roles.pay):
         if role is not roles.feed:
             app.command(role.__name__)(role)
     app.add_typer(feed.commands(), name="feed")
@@ -87,6 +90,7 @@ def application() -> typer.Typer:
     app.add_typer(dead_letters.commands(), name="dead-letters")
     app.add_typer(user.commands(), name="user")
     app.add_typer(keys.commands(), name="keys")
+    app.add_typer(payments.commands(), name="payments")
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from fairpool.clocks import system_clock
+from fairpool.money import money
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import seed_master
 from fairpool.settings import Settings
@@ -20,6 +22,7 @@ from feeds.deadlines import Deadlines
 from feeds.inbox import Inbox
 from feeds.ingest import Ingest
 from feeds.jetstream import Consumer, Publisher, connected, provision
+from feeds.payments.money import Money
 from feeds.settler import Settler
 from ledger.datastore import Datastore
 from ledger.ledger import Ledger
@@ -49,6 +52,7 @@ class Core:
     ingest: Ingest
     settler: Settler
     deadlines: Deadlines
+    money: Money
     stop: threading.Event = field(default_factory=threading.Event)
     died: list[BaseException] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -112,6 +116,7 @@ def core(
         ingest=Ingest(ledger, inbox, clock=clock, primary=settings.primary_sources),
         settler=Settler(ledger, bets=Bets(datastore), projections=runner),
         deadlines=Deadlines(ledger, opens_weeks=settings.opens_weeks),
+        money=money(settings, ledger, runner, clock=clock, monotonic=time.monotonic),
     )
     deaths.append(built.die)
     try:
@@ -140,6 +145,22 @@ async def feed_consumer(built: Core, nats_url: str) -> AsyncIterator[tuple[Publi
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def payments(built: Core, *, works: bool) -> AsyncIterator[None]:
+    """Talk to the provider, if there is one, for as long as the block runs; who `works` follows up payments as well."""
+    worker, tasks = built.money.worker, []
+    if works and worker is not None:
+        tasks.append(asyncio.create_task(worker.run(), name="payments"))
+        tasks[0].add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await built.money.close()
 
 
 def _why(task: asyncio.Task[None]) -> BaseException:

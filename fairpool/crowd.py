@@ -61,27 +61,28 @@ class Crowd:
     async def enrol(self, week: str) -> None:
         """Enrol everybody in a week, one after another, so that entries are made in the same order each time."""
         for player in self.players:
-            await self._call("POST", f"/api/weeks/{week}/entry", player)
+            await self.call("POST", f"/api/weeks/{week}/entry", player)
 
     async def picks(self, week_days: list[str]) -> list[Pick]:
         """Return every outcome on offer now, in a fixed order."""
         found = []
         for day in week_days:
-            games = await self._call("GET", f"/api/games?date={day}", self.players[0])
+            games = await self.call("GET", f"/api/games?date={day}", self.players[0])
             for game in games["data"]:
-                markets = await self._call("GET", f"/api/games/{game['game_id']}/markets", self.players[0])
+                markets = await self.call("GET", f"/api/games/{game['game_id']}/markets", self.players[0])
                 found += [pick for market in markets["data"] for pick in _open(market)]
         return sorted(found, key=lambda pick: (pick.market_id, pick.outcome))
 
-    async def bet(self, *, count: int, picks: list[Pick], grant: int) -> int:
-        """Place `count` bets, spread over the players, and return how many were taken."""
-        plan: list[list[tuple[Pick, float]]] = [[] for _ in self.players]
+    async def bet(self, *, count: int, picks: list[Pick], grant: int, but: int = 0) -> int:
+        """Place `count` bets, spread over the players, the last `but` excepted, and return how many were taken."""
+        players = self.players[: self.size - but]
+        plan: list[list[tuple[Pick, float]]] = [[] for _ in players]
         for number in range(count):
-            plan[number % self.size].append((self._random.choice(picks), self._random.random()))
+            plan[number % len(players)].append((self._random.choice(picks), self._random.random()))
         if not picks:
             return 0
         taken = await asyncio.gather(
-            *(self._bet(player, bets, grant) for player, bets in zip(self.players, plan, strict=True))
+            *(self._bet(player, bets, grant) for player, bets in zip(players, plan, strict=True))
         )
         return sum(taken)
 
@@ -100,7 +101,7 @@ class Crowd:
                 "outcome": pick.outcome,
                 "stake": stake,
             }
-            answer = await self._call("POST", "/api/bets", player, json=body, headers={"Idempotency-Key": key})
+            answer = await self.call("POST", "/api/bets", player, json=body, headers={"Idempotency-Key": key})
             player.credits = answer["remaining_credits"]
             taken += 1
         return taken
@@ -114,7 +115,15 @@ class Crowd:
             raise Refused(f"sign-up of {email}: {answer.status_code} {answer.text}")
         return Player(name, email, {"Authorization": f"Bearer {answer.json()['token']}"})
 
-    async def _call(self, method: str, path: str, player: Player, **arguments: Any) -> Any:
+    async def visit(self, url: str) -> None:
+        """Press the button of a page that the API sent a player to."""
+        async with self._at_once:
+            answer = await self._client.post(url)
+        if answer.is_error:
+            raise Refused(f"{url}: {answer.status_code} {answer.text}")
+
+    async def call(self, method: str, path: str, player: Player, **arguments: Any) -> Any:
+        """Return what the API answers a player; raises Refused."""
         headers = player.authorization | arguments.pop("headers", {})
         async with self._at_once:
             answer = await self._client.request(method, path, headers=headers, **arguments)

@@ -11,25 +11,32 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fairpool import audit, loop
 from fairpool.clocks import HandClock
-from fairpool.core import Core, core, feed_consumer
+from fairpool.core import Core, core, feed_consumer, payments
 from fairpool.crowd import Crowd, crowd, entry_ids, next_id
 from fairpool.play import Play
+from fairpool.sandbox.sandbox import Sandbox
+from fairpool.sandbox.standing_in import point_at, standing_in
 from fairpool.servers import servers
 from fairpool.settings import Settings
+from fairpool.showcase import Scene, Showcase, buy_entries, claim_prizes
 from fairpool.web import serving
 from feeds.feedfile import FeedLine, read_lines
 from feeds.ingest import Taken
 from feeds.messages import GameMessage
+from feeds.payments.reconcile import Reconciliation, reconcile
 from ledger import drawing
 from ledger.replay import Replay
-from ledger.rules import Rules
+from ledger.rules import Prize, Rules
 from ledger.weeks import NEW_YORK, ends_at, starts_at, week_at
 
 Tell = Callable[[str, int, int], None]
+RULES: Final = Rules(
+    prizes=(Prize(rank=1, amount_cents=5_000), Prize(rank=2, amount_cents=3_000), Prize(rank=3, amount_cents=2_000))
+)
 
 
 class WeekPlayedAlready(Exception):
@@ -65,10 +72,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a demo came to: the object that `--json` prints, and the audit behind it."""
+    """What a demo came to: the object that `--json` prints, the audit and the reconciliation behind it."""
 
     report: dict[str, Any]
     audit: audit.Audit
+    reconciliation: Reconciliation
 
 
 @dataclass(slots=True)
@@ -101,6 +109,7 @@ def play(settings: Settings, chosen: Plan, *, tell: Tell) -> Outcome:
         tell("starting the servers", 0, 0)
     with (
         servers(settings) as addresses,
+        standing_in(settings, clock) as (settings, sandbox),
         core(
             settings,
             addresses.dsn,
@@ -112,47 +121,76 @@ def play(settings: Settings, chosen: Plan, *, tell: Tell) -> Outcome:
         if chosen.week in built.ledger.weeks():
             raise WeekPlayedAlready(f"{settings.data} holds week {chosen.week} already: choose another --data")
         built.start("projections", built.projections.run)
-        return loop.run(_play(built, addresses.nats_url, chosen, clock, watch, tell))
+        return loop.run(_play(built, addresses.nats_url, sandbox, chosen, clock, watch, tell))
 
 
-async def _play(built: Core, nats_url: str, chosen: Plan, clock: HandClock, watch: _Stopwatch, tell: Tell) -> Outcome:
-    rules = Rules()
-    async with feed_consumer(built, nats_url) as (publisher, consumer):
+async def _play(
+    built: Core, nats_url: str, sandbox: Sandbox, chosen: Plan, clock: HandClock, watch: _Stopwatch, tell: Tell
+) -> Outcome:
+    async with feed_consumer(built, nats_url) as (publisher, consumer), payments(built, works=False):
         stage = Play(built, clock=clock, lines=chosen.lines, publisher=publisher, consumer=consumer)
         await asyncio.to_thread(
-            drawing.open_week, built.ledger, week=chosen.week, rules=rules, actor="operator:demo", request="demo"
+            drawing.open_week, built.ledger, week=chosen.week, rules=RULES, actor="operator:demo", request="demo"
         )
         async with serving(built) as url, crowd(url, size=chosen.players, seed=chosen.seed) as players:
+            point_at(sandbox, url)
             with watch.time("sign-up"):
-                tell("signing up and enrolling", 0, 0)
+                tell("signing up and paying for passes", 0, 0)
                 await players.sign_up()
-                await players.enrol(chosen.week)
+                await buy_entries(players, week=chosen.week)
+                await stage.react()
             with watch.time("week"):
-                await _live(stage, players, chosen, rules, tell)
+                await _live(stage, players, chosen, tell)
             with watch.time("settlement"):
                 tell("settling and closing the week", 0, 0)
-                over = ends_at(chosen.week) + rules.correction_limit + timedelta(hours=1)
+                over = ends_at(chosen.week) + RULES.correction_limit + timedelta(hours=1)
                 await stage.advance(max([over, *(line.at for line in chosen.lines[-1:])]))
-    with watch.time("audit"):
-        recorder = built.ledger.recorder(chosen.week)
-        audited = await asyncio.to_thread(
-            audit.replay, recorder, progress=lambda done, total: tell("auditing", done, total)
-        )
-    return Outcome(_report(built, chosen, audited, watch), audited)
+            with watch.time("prizes"):
+                tell("paying prizes", 0, 0)
+                await claim_prizes(players)
+                await stage.react()
+        with watch.time("audit"):
+            audited, reconciled = await _audit(built, chosen.week, tell)
+    return Outcome(_report(built, chosen, audited, reconciled, watch), audited, reconciled)
 
 
-async def _live(stage: Play, players: Crowd, chosen: Plan, rules: Rules, tell: Tell) -> None:
-    """Live through the week and place the bets, the same number in each round."""
-    rounds = chosen.rounds
+async def _live(stage: Play, players: Crowd, chosen: Plan, tell: Tell) -> None:
+    """Live through the week: place the bets, the same number in each round, and do what money does."""
+    showcase = Showcase(players, week=chosen.week, lines=chosen.lines, bets=chosen.bets)
+    bets, rounds = chosen.bets - showcase.players, chosen.rounds
     for number, instant in enumerate(rounds):
-        await stage.advance(instant)
-        due = chosen.bets * (number + 1) // len(rounds) - chosen.bets * number // len(rounds)
+        await _until(stage, showcase.scenes(), after=rounds[number - 1] if number else instant, until=instant)
+        due = bets * (number + 1) // len(rounds) - bets * number // len(rounds)
         picks = await players.picks(chosen.days) if players.size else []
-        await players.bet(count=due, picks=picks, grant=rules.grant)
+        await players.bet(count=due, picks=picks, grant=RULES.grant, but=showcase.players)
         tell("betting", number + 1, len(rounds))
+    await _until(stage, showcase.scenes(), after=rounds[-1], until=ends_at(chosen.week))
 
 
-def _report(built: Core, chosen: Plan, audited: audit.Audit, watch: _Stopwatch) -> dict[str, Any]:
+async def _until(stage: Play, scenes: Sequence[Scene], *, after: datetime, until: datetime) -> None:
+    """Live until an instant, and play the scenes on the way."""
+    for scene in scenes:
+        if after < scene.at <= until:
+            await stage.advance(scene.at)
+            await scene.play()
+            await stage.react()
+    await stage.advance(until)
+
+
+async def _audit(built: Core, week: str, tell: Tell) -> tuple[audit.Audit, Reconciliation]:
+    """Replay the week's log, and hold the provider's books against ours, after a look for what its messages missed."""
+    assert built.money.worker is not None and built.money.provider is not None
+    await built.money.worker.sweep()
+    recorder = built.ledger.recorder(week)
+    audited = await asyncio.to_thread(
+        audit.replay, recorder, progress=lambda done, total: tell("auditing", done, total)
+    )
+    return audited, await reconcile(built.ledger, built.money.view, built.money.provider, week=week, now=built.clock())
+
+
+def _report(
+    built: Core, chosen: Plan, audited: audit.Audit, reconciled: Reconciliation, watch: _Stopwatch
+) -> dict[str, Any]:
     """Return what design §10 says that `--json` prints."""
     replayed: Replay = audited.replay
     bets = replayed.bets
@@ -177,7 +215,22 @@ def _report(built: Core, chosen: Plan, audited: audit.Audit, watch: _Stopwatch) 
         },
         "standings_hash": replayed.standings_hash,
         "audit": {"ok": audited.is_ok},
+        "payments": _payments(built, chosen.week, reconciled),
         "seconds": watch.seconds,
+    }
+
+
+def _payments(built: Core, week: str, reconciled: Reconciliation) -> dict[str, Any]:
+    """Return what was paid, refunded and won, in numbers and cents."""
+    purchases = Counter((each.kind, each.verdict) for each in built.money.view.purchases_of_week(week))
+    prizes = {each.state: each for each in built.money.view.prize_totals(week)}
+    return {
+        "passes": purchases["weekly_pass", "accepted"],
+        "buy_backs": purchases["buy_back", "accepted"],
+        "refunded": purchases["weekly_pass", "refused"] + purchases["buy_back", "refused"],
+        "prizes": {state: total.number for state, total in prizes.items()},
+        "prizes_paid_cents": prizes["paid"].amount_cents if "paid" in prizes else 0,
+        "reconciled": reconciled.is_ok,
     }
 
 

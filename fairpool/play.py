@@ -16,6 +16,7 @@ from fairpool.clocks import HandClock
 from fairpool.core import Core
 from feeds.feedfile import FeedLine
 from feeds.jetstream import Consumer, Publisher
+from ledger.ids import OFFICE
 
 PATIENCE_SECONDS: Final = 60.0
 
@@ -58,9 +59,10 @@ class Play:
             await self._step(to)
 
     async def react(self) -> None:
-        """Let what came from outside take effect, at the time that it is."""
+        """Let what came from outside, payments included, take effect, at the time that it is."""
         async with self._moving:
             await self._step(self._clock())
+            await self._follow_payments()
 
     def _next_instant(self) -> datetime | None:
         due = self._core.deadlines.next_at()
@@ -75,6 +77,12 @@ class Play:
         await asyncio.to_thread(self._react)
         self._watch(instant)
 
+    async def _follow_payments(self) -> None:
+        """Give and refund what was paid, enrol subscribers and pay prizes, until nothing more is due."""
+        worker = self._core.money.worker
+        while worker is not None and await worker.step():
+            await asyncio.to_thread(self._react)
+
     async def _taken(self) -> None:
         """Wait until the consumer is through with all that was published."""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -87,7 +95,7 @@ class Play:
         """Do what follows from this instant until nothing more does, and let the projections catch up."""
         while self._core.ingest.take_waiting() + self._core.deadlines.tick() + self._core.settler.step():
             pass
-        for week in self._core.ledger.weeks():
-            head = self._core.ledger.recorder(week).head().position
-            if not self._core.projections.wait_for(week, head, timeout=PATIENCE_SECONDS):
-                raise FeedStuck(f"the projections of {week} do not reach position {head}")
+        for log in (*self._core.ledger.weeks(), OFFICE):
+            head = self._core.ledger.recorder(log).head().position
+            if head and not self._core.projections.wait_for(log, head, timeout=PATIENCE_SECONDS):
+                raise FeedStuck(f"the projections of {log} do not reach position {head}")

@@ -14,3 +14,5 @@ def all_migrations() -> Iterator[Migration]:
     yield from migrations()
     yield from migrations_of("feeds")
     yield from migrations_of("api")
+    # Payments refer to players.
+    yield from migrations_of("feeds.payments")

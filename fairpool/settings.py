@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,6 +19,7 @@ def _limit(text: str) -> str:
 
 
 LimitText = Annotated[str, AfterValidator(_limit)]
+MoneyKind = Literal["weekly_pass", "buy_back", "subscription", "prizes"]
 
 
 class Settings(BaseSettings):
@@ -55,10 +56,21 @@ class Settings(BaseSettings):
     minimum_age: int | None = Field(default=None, ge=1, le=120)
     jurisdictions: Annotated[frozenset[Annotated[str, Field(pattern=JURISDICTION)]], NoDecode] = frozenset()
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    payments_on: Annotated[frozenset[MoneyKind], NoDecode] = frozenset()
+    stripe_key: SecretStr | None = None
+    stripe_webhook_secrets: SecretStr = SecretStr("")
+    stripe_url: str | None = None
+    payment_return_url: str = "http://127.0.0.1:8000/"
+    price_weekly_pass_cents: int = Field(default=500, ge=50)
+    price_buy_back_cents: int = Field(default=500, ge=50)
+    price_subscription_cents: int = Field(default=400, ge=50)
+    free_entry: bool | None = None
+    prize_identity_required: bool = True
+    prize_tax_threshold_cents: int | None = Field(default=200_000, ge=1)
     hsts_seconds: int = Field(default=0, ge=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
 
-    @field_validator("jurisdictions", mode="before")
+    @field_validator("jurisdictions", "payments_on", mode="before")
     @classmethod
     def _comma_separated(cls, given: Any) -> Any:
         return [code.strip() for code in given.split(",") if code.strip()] if isinstance(given, str) else given

@@ -25,11 +25,11 @@ from api.identity.revocations import Revocations
 from api.identity.sessions import Sessions
 from api.identity.tokens import Tokens
 from api.livefeed.hub import Hub, LiveLimits
-from api.people.gates import Gates
 from api.people.pseudonyms import Pseudonyms
 from api.services import Services, TestClock, Views
 from fairpool.clocks import system_clock
 from fairpool.core import Core, Died
+from fairpool.money import gates
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import people_key, token_keys
 from fairpool.settings import Settings
@@ -120,7 +120,10 @@ def services(built: Core, *, test_clock: TestClock | None = None) -> Services:
         proofs=Proofs(datastore, new_secret=secrets.token_bytes, now=system_clock),
         mailer=_mailer(settings),
         pseudonyms=Pseudonyms(people_key(settings)),
-        gates=Gates(minimum_age=settings.minimum_age, jurisdictions=settings.jurisdictions),
+        money=built.money,
+        gates=gates(settings),
+        free_entry=settings.free_entry,
+        return_url=settings.payment_return_url,
         currency=settings.currency,
         verifies_at_signup=settings.smtp_url is not None,
         confirms_signup=settings.confirm_signup,

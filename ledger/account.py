@@ -51,9 +51,13 @@ class KeyReused(LedgerError):
 
 
 class BuyBackRefused(LedgerError):
-    """The entry may not buy back (any more): the payment is to be refunded."""
+    """The entry may not buy back (any more). `reason` is `late`, `second` or `not_bust`."""
 
     code = "buy_back_refused"
+
+    def __init__(self, text: str, *, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class Bet:
@@ -97,6 +101,7 @@ class Account(Aggregate):
         # The keys of bet slips, with the whole request that each named.
         self.slips: dict[str, str] = {}
         self.bought_back: Fact | None = None
+        self.prize: Fact | None = None
 
     def open(self, *, pool_id: UUID, pool_name: str, grant: int) -> None:
         """Deal the entry into a pool and give it the week's credits; an open account stays as it is."""
@@ -207,18 +212,26 @@ class Account(Aggregate):
         """No credits available and no open stake that could bring any."""
         return self.available <= 0 and self.open_stakes == 0
 
+    def require_buy_back(self, *, at: datetime, until: datetime) -> None:
+        """Refuse a buy-back unless it is in time (`until` is exclusive), the first, and the account is bust."""
+        if at >= until:
+            raise BuyBackRefused(f"{at.isoformat()} is too late: buy-backs end at {until.isoformat()}", reason="late")
+        if self.bought_back is not None:
+            raise BuyBackRefused(f"entry {self.id} has bought back already in this week", reason="second")
+        if self.opened is None or not self.is_bust:
+            has = (
+                f"{self.available} credits available and {self.open_stakes} open bets" if self.opened else "no account"
+            )
+            raise BuyBackRefused(f"entry {self.id} is not bust: it has {has}", reason="not_bust")
+
     def buy_back(self, *, payment_id: str, paid_at: datetime, cutoff: datetime, amount: int) -> Fact:
         """Credit a paid buy-back: when bust, once, paid before the cutoff (exclusive)."""
-        if self.bought_back is not None:
-            assert isinstance(self.bought_back.event, BoughtBack)
-            if self.bought_back.event.payment_id == payment_id:
-                return self.bought_back
-            raise BuyBackRefused(f"entry {self.id} has bought back already, by {self.bought_back.event.payment_id}")
-        if paid_at >= cutoff:
-            raise BuyBackRefused(f"payment {payment_id} came at {paid_at.isoformat()}, after {cutoff.isoformat()}")
-        if self.opened is None or not self.is_bust:
-            raise BuyBackRefused(f"entry {self.id} is not bust: {self.available} credits, {self.open_stakes} open bets")
+        self.require_buy_back(at=paid_at, until=cutoff)
         return self.trigger(BoughtBack(amount=amount, available=self.available + amount, payment_id=payment_id))
+
+    def award_prize(self, *, rank: int, amount_cents: int, currency: str) -> Fact:
+        """Award the prize of the week, which moves no credits; an award that was made stands, whatever is asked."""
+        return self.prize or self.trigger(PrizeAwarded(amount_cents=amount_cents, currency=currency, rank=rank))
 
     def apply(self, fact: Fact) -> None:
         """Fold one event."""
@@ -250,7 +263,7 @@ class Account(Aggregate):
                 self.available = available
                 self.bought_back = fact
             case PrizeAwarded():
-                pass
+                self.prize = fact
 
     def _close(self, bet_id: UUID, outcome: Outcome, resolution: int, available: int) -> None:
         bet = self.bets[bet_id]

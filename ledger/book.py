@@ -17,8 +17,10 @@ from ledger.entry import Registration
 from ledger.events import GameScheduled
 from ledger.facts import Fact, Record, fact_of
 from ledger.game import Game, UnknownMarket
-from ledger.ids import market_id, registration_stream, settlement_stream, week_stream
+from ledger.ids import market_id, prize_id, purchase_stream, registration_stream, settlement_stream, week_stream
 from ledger.instants import Instant
+from ledger.payment import Payment, Purchase
+from ledger.prize_payment import PrizePayment
 from ledger.recorder import LogRecorder, Row
 from ledger.settlement import Settlement
 from ledger.week import Week
@@ -187,6 +189,18 @@ class Decision:
     def registration(self, entry: UUID) -> Registration:
         """Return an entry's registration."""
         return self._look(self._book.get(Registration, registration_stream(entry)))
+
+    def purchase(self, payment: UUID) -> Purchase:
+        """Return what became of a payment in this week."""
+        return self._look(self._book.get(Purchase, purchase_stream(payment)))
+
+    def payment(self, payment: UUID) -> Payment:
+        """Return a payment; it is one of the office's."""
+        return self._look(self._book.get(Payment, payment))
+
+    def prize(self, entry: UUID) -> PrizePayment:
+        """Return how the payment of an entry's prize stands; it is one of the office's."""
+        return self._look(self._book.get(PrizePayment, prize_id(entry)))
 
     def game(self, game_id: UUID) -> Game:
         """Return a game, blank where it is not listed."""

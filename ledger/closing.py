@@ -6,23 +6,29 @@ from concurrent.futures import Future
 from uuid import UUID
 
 from ledger.book import Decision
-from ledger.events import AccountOpened
+from ledger.events import AccountOpened, BetLost, BetWon, StakeReturned
 from ledger.facts import Fact, fact_of
 from ledger.ledger import Ledger
+from ledger.prizes import Award, awards
 from ledger.recorder import LogRecorder
+from ledger.rules import Rules
 from ledger.settlement import Settlement
 from ledger.standings import standings_hash
 from ledger.week import WeekNotResolved
 
 
 class Balances:
-    """The fold of a log that gives its standings: what each entry has, by pool, up to `position`."""
+    """The fold of a log that gives its standings: what each entry has, by pool, up to `position`.
+
+    `played` holds the entries with a resolved bet.
+    """
 
     def __init__(self, recorder: LogRecorder) -> None:
         self._recorder = recorder
         self.position = 0
         self.pool_of: dict[UUID, str] = {}
         self.available: dict[UUID, int] = {}
+        self.played: set[UUID] = set()
 
     def advance(self, *, until: int) -> None:
         """Fold what was appended up to a position."""
@@ -31,15 +37,26 @@ class Balances:
                 event = fact_of(record).event
                 if isinstance(event, AccountOpened):
                     self.pool_of[record.stream] = event.pool_name
+                elif isinstance(event, BetWon | BetLost | StakeReturned):
+                    self.played.add(record.stream)
                 self.available[record.stream] = getattr(event, "available", self.available.get(record.stream, 0))
         self.position = until
 
     def standings_hash(self, week: str) -> str:
         """Return the hash of the standings at this position."""
+        return standings_hash(week, self._pools())
+
+    def awards(self, rules: Rules) -> list[Award]:
+        """Return who wins what by the standings at this position, pool after pool."""
+        if not rules.prizes:
+            return []
+        return [award for pool in self._pools().values() for award in awards(pool, played=self.played, rules=rules)]
+
+    def _pools(self) -> dict[str, dict[UUID, int]]:
         pools: dict[str, dict[UUID, int]] = {}
         for entry, name in self.pool_of.items():
             pools.setdefault(name, {})[entry] = self.available[entry]
-        return standings_hash(week, pools)
+        return pools
 
 
 def close_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Future[Fact]:
@@ -78,22 +95,34 @@ def settle_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
 def finalise_week(ledger: Ledger, *, week: str, actor: str, request: str, override: bool = False) -> Fact:
     """Make the week final; raises WeekNotOver inside the correction window, unless an operator overrides it.
 
-    Raises WeekNotResolved while a correction is under way, or after one until the week is settled again.
+    Raises WeekNotResolved while a correction is under way, or after one until the week is settled again. The prizes are
+    awarded in the same append, right behind `week.finalised`: no week is final without them.
     """
     recorder = ledger.recorder(week)
     balances = Balances(recorder)
 
     def decide(on: Decision) -> Fact:
-        unresolved, settled = _unresolved(on), on.week().settled
-        if on.week().finalised is None and settled and _resolved_since(on.settlements(on.games()), settled):
+        playing = on.week()
+        if playing.finalised is not None:
+            return playing.finalised
+        unresolved, settled = _unresolved(on), playing.settled
+        if settled is not None and _resolved_since(on.settlements(on.games()), settled):
             raise WeekNotResolved(f"week {week} was corrected since it was settled: settle it again first")
         balances.advance(until=on.known)
-        return on.week().finalise(
+        final = playing.finalise(
             at=on.now, unresolved=unresolved, standings_hash=balances.standings_hash(week), override=override
         )
+        _award(on, balances.awards(playing.rules), currency=playing.rules.prize_currency)
+        return final
 
     balances.advance(until=recorder.head().position)
     return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
+
+
+def _award(on: Decision, prizes: list[Award], *, currency: str) -> None:
+    accounts = on.accounts([award.entry for award in prizes])
+    for account, award in zip(accounts, prizes, strict=True):
+        account.award_prize(rank=award.rank, amount_cents=award.amount_cents, currency=currency)
 
 
 def _unresolved(on: Decision) -> list[str]:

@@ -9,11 +9,12 @@ from ledger.aggregate import LedgerError
 from ledger.book import Decision
 from ledger.deciding import RowThere
 from ledger.draw import pool_name
-from ledger.entry import NotEnrolled
+from ledger.entry import NotEnrolled, Registration
 from ledger.events import AccountOpened
 from ledger.facts import Fact, fact_of
 from ledger.ids import pool_id
 from ledger.ledger import Ledger
+from ledger.payment import PASS, PurchaseRefused
 from ledger.recorder import Row
 
 
@@ -25,13 +26,16 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
     """Enrol a player and return the EntryEnrolled; a second time, the first one.
 
     After the start only where the rules allow late entry: then into the pool with fewest entries. Raises UnknownWeek
-    or RegistrationClosed.
+    or RegistrationClosed. A payment enrols once: raises AlreadyEnrolled where something else did, and PurchaseRefused
+    where it was refused, or used before by who has withdrawn since.
     """
     known = ledger.entries.entry_of(player_id=player_id, week=week)
     entry = known or ledger.new_id()
 
     def decide(on: Decision, *, alone: bool) -> Fact:
         registration = on.registration(entry)
+        if payment_id is not None:
+            _require_unused(on, UUID(payment_id), registration)
         if registration.enrolled is not None:
             return registration.enrolled
         late = on.week().grouped is not None and on.week().rules.late_entry
@@ -43,6 +47,8 @@ def enrol(ledger: Ledger, *, player_id: UUID, week: str, via: str, request: str,
         if known is None:
             on.write(Row("entries", {"entry": entry, "player_id": player_id, "week": week}))
         enrolled = registration.enrol(entry=entry, via=via, rules_hash=on.week().rules_hash, payment_id=payment_id)
+        if payment_id is not None:
+            on.purchase(UUID(payment_id)).accept(payment_id=UUID(payment_id), kind=PASS, entry=entry)
         if late:
             _open_late(on, ledger, entry)
         return enrolled
@@ -81,6 +87,16 @@ def withdraw_entry(ledger: Ledger, *, entry: UUID, week: str, request: str, reas
         return on.registration(entry).withdraw(reason=reason)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request).result()
+
+
+def _require_unused(on: Decision, payment_id: UUID, registration: Registration) -> None:
+    purchase = on.purchase(payment_id)
+    purchase.require_not_refused(payment_id)
+    if registration.is_paid_by(payment_id):
+        return
+    if purchase.accepted is not None:
+        raise PurchaseRefused(f"payment {payment_id} has enrolled its player, who withdrew")
+    registration.require_not_enrolled()
 
 
 def _open_late(on: Decision, ledger: Ledger, entry: UUID) -> None:

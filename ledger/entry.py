@@ -15,6 +15,12 @@ class NotEnrolled(LedgerError):
     code = "not_enrolled"
 
 
+class AlreadyEnrolled(LedgerError):
+    """The player takes part already: another payment for the week buys nothing."""
+
+    code = "already_enrolled"
+
+
 class Registration(Aggregate):
     """Whether one entry takes part in its week."""
 
@@ -27,6 +33,16 @@ class Registration(Aggregate):
         return self.enrolled or self.trigger(
             EntryEnrolled(entry=entry, payment_id=payment_id, rules_hash=rules_hash, via=via)
         )
+
+    def require_not_enrolled(self) -> None:
+        """Refuse who takes part already."""
+        if self.enrolled is not None:
+            raise AlreadyEnrolled("this player takes part in the week already: there is nothing to pay for")
+
+    def is_paid_by(self, payment_id: UUID) -> bool:
+        """Say whether the entry takes part by a payment."""
+        enrolled = self.enrolled.event if self.enrolled is not None else None
+        return isinstance(enrolled, EntryEnrolled) and enrolled.payment_id == str(payment_id)
 
     def withdraw(self, *, reason: str) -> Fact:
         """Take part no longer."""

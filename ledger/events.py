@@ -435,9 +435,15 @@ class PaymentFailed(PaymentEvent, Event, frozen=True, kw_only=True):
 
 
 class PaymentRefunded(PaymentEvent, Event, frozen=True, kw_only=True):
-    """The money went back."""
+    """So much of the money went back: `amount_cents` is what is given back this time."""
 
     TOPIC = "payment.refunded"
+
+
+class RefundFailed(PaymentEvent, Event, frozen=True, kw_only=True):
+    """So much of what had been refunded came back to us: it did not reach the payer."""
+
+    TOPIC = "payment.refund_failed"
 
 
 class PaymentDisputed(PaymentEvent, Event, frozen=True, kw_only=True):
@@ -446,10 +452,53 @@ class PaymentDisputed(PaymentEvent, Event, frozen=True, kw_only=True):
     TOPIC = "payment.disputed"
 
 
+class DisputeClosed(PaymentEvent, Event, frozen=True, kw_only=True):
+    """A dispute ended: `outcome` is `won` where the money stays, `lost` where it went back."""
+
+    TOPIC = "payment.dispute_closed"
+    outcome: str
+
+
+class PaymentAccepted(Event, frozen=True, kw_only=True):
+    """What was paid for was given, in the same append. In the week's log, as a purchase, not in the office."""
+
+    TOPIC = "payment.accepted"
+    entry: UUID
+    kind: str
+    payment_id: str
+
+
+class PaymentRefused(Event, frozen=True, kw_only=True):
+    """What was paid for is not given, or was given back, so the money goes back. In the week's log."""
+
+    TOPIC = "payment.refused"
+    kind: str
+    payment_id: str
+    reason: str
+
+
 class PrizeHeld(PaymentEvent, Event, frozen=True, kw_only=True):
-    """A prize waits for identity, tax or an operator."""
+    """A prize waits. `reason`: payout_account, identity, tax, dispute, erased, or operator, who says `why`."""
 
     TOPIC = "payment.prize_held"
+    SCHEMA = 2
+    reason: str
+    why: str
+
+
+class PrizeReleased(PaymentEvent, Event, frozen=True, kw_only=True):
+    """An operator has what held a prize, or made it fail, count no longer: `reason` is that, `why` the operator's."""
+
+    TOPIC = "payment.prize_released"
+    reason: str
+    why: str
+
+
+class PrizeFailed(PaymentEvent, Event, frozen=True, kw_only=True):
+    """The provider refused to pay a prize, or it came back; an operator has it tried again."""
+
+    TOPIC = "payment.prize_failed"
+    reason: str
 
 
 class PrizePaid(PaymentEvent, Event, frozen=True, kw_only=True):

@@ -75,7 +75,7 @@ class Fact(msgspec.Struct, kw_only=True):
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 Upcasts = Mapping[tuple[str, int], Upcast]
 
-UPCASTS: Upcasts = {}
+UPCASTS: Upcasts = {("payment.prize_held", 1): lambda data: {**data, "reason": "operator", "why": ""}}
 """From (topic, schema) to the function that turns its data into that of the next schema. Stored data stays as it is."""
 
 

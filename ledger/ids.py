@@ -49,6 +49,16 @@ def settlement_stream(game: UUID) -> UUID:
     return uuid5(game, "settlement")
 
 
+def purchase_stream(payment: UUID) -> UUID:
+    """Return the stream, in a week's log, in which it is kept what became of a paid payment."""
+    return uuid5(payment, "purchase")
+
+
+def prize_id(entry: UUID) -> UUID:
+    """Return the id of an entry's prize, which is also its stream in the office: an entry wins one at most."""
+    return uuid5(entry, "prize")
+
+
 def bet_id(entry: UUID, idempotency_key: str) -> UUID:
     """Return the id of the bet that a request names by its key: a repeated request names the same bet."""
     return uuid5(entry, idempotency_key)

@@ -1,7 +1,8 @@
 """Replay: the week's books recomputed from the log alone, by double entry, trusting no balance that an event states.
 
 The accounts are those of design §4: issuance, entry, escrow and house, by pool. Every movement is booked twice, so
-that in each pool −issuance = available + escrow + house, whatever happened.
+that in each pool −issuance = available + escrow + house, whatever happened. The prizes are worked out again from the
+rules that the week opened with and from the standings that its movements come to.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from ledger.events import (
     BoughtBack,
     CreditsGranted,
     PayoutCorrected,
+    PrizeAwarded,
     StakePlaced,
     StakeReturned,
     WeekFinalised,
+    WeekOpened,
     WeekSettled,
 )
 from ledger.facts import Fact
+from ledger.prizes import awards
+from ledger.rules import Rules
 from ledger.standings import Standing, rank, standings_hash
 
 
@@ -63,6 +68,9 @@ class Replay:
     standings_hash: str | None = None
     _stakes: dict[UUID, _Stake] = field(default_factory=dict)
     _versions: dict[UUID, int] = field(default_factory=dict)
+    _rules: Rules = field(default_factory=Rules)
+    _played: set[UUID] = field(default_factory=set)
+    _owed: dict[UUID, PrizeAwarded] = field(default_factory=dict)
 
     def fold(self, facts: Iterable[Fact]) -> Replay:
         """Book facts in order and return this replay."""
@@ -89,14 +97,18 @@ class Replay:
 
     def standings(self) -> dict[str, tuple[Standing, ...]]:
         """Return the standings by pool, A to Z before AA."""
-        pools: dict[str, dict[UUID, int]] = {name: {} for name in self.books}
-        for entry, name in self.pool_of.items():
-            pools[name][entry] = self.balances[entry]
+        pools = self._pools()
         return {name: rank(pools[name]) for name in sorted(pools, key=lambda name: (len(name), name))}
 
     def unbalanced(self) -> list[str]:
         """Return the pools whose books do not add up to zero."""
         return [name for name, books in self.books.items() if not books.is_balanced]
+
+    def unawarded(self) -> list[str]:
+        """Return what the final standings award and no event does; at the end of a log there is none."""
+        return [
+            f"entry {entry} of pool {self.pool_of[entry]} is owed {_told(prize)}" for entry, prize in self._owed.items()
+        ]
 
     def _continuity(self, fact: Fact) -> None:
         if fact.position != self.position + 1:
@@ -108,6 +120,8 @@ class Replay:
 
     def _book(self, fact: Fact) -> None:
         match fact.event:
+            case WeekOpened(rules=rules):
+                self._rules = rules
             case AccountOpened(pool_name=name):
                 self.pool_of[fact.stream] = name
                 self.balances[fact.stream] = 0
@@ -127,8 +141,13 @@ class Replay:
                 self._resolve(fact, bet_id, "push" if reason == "push" else "void", amount)
             case PayoutCorrected() as event:
                 self._correct(fact, event)
-            case WeekSettled(standings_hash=claimed) | WeekFinalised(standings_hash=claimed):
+            case WeekSettled(standings_hash=claimed):
                 self._compare_standings(fact, claimed)
+            case WeekFinalised(standings_hash=claimed):
+                self._compare_standings(fact, claimed)
+                self._owe_prizes()
+            case PrizeAwarded() as event:
+                self._award(fact, event)
 
     def _resolve(self, fact: Fact, bet_id: UUID, outcome: str, payout: int) -> None:
         stake = self._stakes[bet_id]
@@ -138,6 +157,7 @@ class Replay:
         books.escrow -= stake.stake
         books.house -= payout - stake.stake
         stake.outcome, stake.payout = outcome, payout
+        self._played.add(fact.stream)
         self._move(fact, payout)
 
     def _correct(self, fact: Fact, event: PayoutCorrected) -> None:
@@ -160,10 +180,34 @@ class Replay:
             self.faults.append(f"{fact.token} stakes more than was available")
 
     def _compare_standings(self, fact: Fact, claimed: str) -> None:
-        pools = {name: {each.entry: each.credits for each in pool} for name, pool in self.standings().items()}
-        self.standings_hash = standings_hash(self.log, pools)
+        self.standings_hash = standings_hash(self.log, self._pools())
         if self.standings_hash != claimed:
             self.faults.append(f"{fact.token} claims standings {claimed}, the log comes to {self.standings_hash}")
 
+    def _owe_prizes(self) -> None:
+        currency = self._rules.prize_currency
+        self._owed = {
+            award.entry: PrizeAwarded(amount_cents=award.amount_cents, currency=currency, rank=award.rank)
+            for pool in self._pools().values()
+            for award in awards(pool, played=self._played, rules=self._rules)
+        }
+
+    def _award(self, fact: Fact, prize: PrizeAwarded) -> None:
+        """Take a prize off what is owed, and hold it against what the standings come to."""
+        owed, pool = self._owed.pop(fact.stream, None), self.pool_of.get(fact.stream)
+        if prize != owed:
+            due = "nothing" if owed is None else _told(owed)
+            self.faults.append(f"{fact.token} awards entry {fact.stream} of pool {pool} {_told(prize)}, not {due}")
+
+    def _pools(self) -> dict[str, dict[UUID, int]]:
+        pools: dict[str, dict[UUID, int]] = {name: {} for name in self.books}
+        for entry, name in self.pool_of.items():
+            pools[name][entry] = self.balances[entry]
+        return pools
+
     def _books(self, fact: Fact) -> Books:
         return self.books[self.pool_of[fact.stream]]
+
+
+def _told(prize: PrizeAwarded) -> str:
+    return f"{prize.amount_cents} cents {prize.currency} at rank {prize.rank}"

@@ -35,14 +35,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     version: str = "1"
 
     def unsound(self) -> list[str]:
-        """Return the names of values that no week can be played by: counts below one, hours below zero."""
+        """Return the names of values that no week can be played by.
+
+        They are counts below one, hours below zero, and prizes that name a place twice.
+        """
         counts = ("grant", "pool_max", "price_max", "prize_min_entries", "stake_min")
         hours = ("correction_limit_hours", "correction_window_hours", "settlement_deadline_hours")
         found = [name for name in counts if getattr(self, name) < 1]
         found += [name for name in hours if getattr(self, name) < 0]
         if self.stake_max is not None and self.stake_max < self.stake_min:
             found.append("stake_max")
-        if any(prize.amount_cents < 1 or prize.rank < 1 for prize in self.prizes):
+        places = {prize.rank for prize in self.prizes}
+        if len(places) < len(self.prizes) or any(prize.amount_cents < 1 or prize.rank < 1 for prize in self.prizes):
             found.append("prizes")
         return found
 

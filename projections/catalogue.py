@@ -10,6 +10,7 @@ from projections.accounts import AccountsProjection
 from projections.bets import BetsProjection
 from projections.board import BoardProjection
 from projections.leaderboard import LeaderboardProjection
+from projections.payments_fold import PaymentsProjection
 from projections.pools import PoolsProjection
 from projections.projection import Projection
 from projections.registrations import RegistrationsProjection
@@ -32,6 +33,7 @@ def projections(name: str | None = None) -> tuple[Projection, ...]:
         BoardProjection(),
         SettlementsProjection(),
         RegistrationsProjection(),
+        PaymentsProjection(),
     )
     chosen = tuple(each for each in every if name in (None, each.name))
     if not chosen:

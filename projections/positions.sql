@@ -52,11 +52,12 @@ UPDATE projection_positions SET error = %(error)s WHERE log = %(log)s AND name =
 UPDATE projection_positions SET error = NULL WHERE name = ANY (%(names)s) AND error IS NOT NULL
 
 -- name: status
--- Where each projection stands in each log.
+-- Where each projection stands in each log that has begun.
 SELECT n.name, h.log, coalesce(p.position, 0) AS position, h.position AS head, p.error
 FROM heads h
 CROSS JOIN unnest(%(names)s::text[]) WITH ORDINALITY AS n(name, place)
 LEFT JOIN projection_positions p ON p.name = n.name AND p.log = h.log
+WHERE h.position > 0
 ORDER BY h.log <> 'office', h.log, n.place
 
 -- name: reached

@@ -131,14 +131,36 @@ def standings_hash(week: str, pools: dict[str, dict[str, int]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def prizes_of(pool: dict[str, int], *, played: set[str], rules: Json) -> dict[str, list[Json]]:
+    """Return what each entry of a pool wins: one prize, where it wins any.
+
+    Only who played and has credits wins, and only such entries take places. Tied ones share what their places bring,
+    in whole cents; what cannot be shared goes cent by cent to the lowest ids.
+    """
+    if len(pool) < rules["prize_min_entries"]:
+        return {}
+    won, table = {}, {prize["rank"]: prize["amount_cents"] for prize in rules["prizes"]}
+    winners = {entry: credits for entry, credits in pool.items() if credits > 0 and entry in played}
+    for entry, mine in winners.items():
+        above = sum(other > mine for other in winners.values())
+        tied = sorted(other for other, credits in winners.items() if credits == mine)
+        pot = sum(table.get(above + place, 0) for place in range(1, len(tied) + 1))
+        cents = (pot + len(tied) - 1 - tied.index(entry)) // len(tied)
+        rank = 1 + sum(other > mine for other in pool.values())
+        if cents:
+            won[entry] = [{"rank": rank, "amount_cents": cents, "currency": rules["prize_currency"]}]
+    return won
+
+
 @dataclass
 class Audit:
-    """The week settled again: balances by entry, and what the log says otherwise."""
+    """The week settled again: balances by entry, who had a bet resolved, and what the log says otherwise."""
 
     week: Json
     bets: Counter[str] = field(default_factory=lambda: Counter(placed=0, won=0, lost=0, returned=0))
     credits: Counter[str] = field(default_factory=lambda: Counter(issued=0, available=0, escrow=0, house=0))
     balances: Counter[str] = field(default_factory=Counter)
+    played: set[str] = field(default_factory=set)
     differences: list[str] = field(default_factory=list)
 
     def check(self, what: str, *, here: object, log: object) -> None:
@@ -166,8 +188,22 @@ class Audit:
         outcome, paid = settle(bet, at=instant(event["recorded_at"]), prices=quote["prices"], game=game)
         self.bets[outcome if outcome in ("won", "lost") else "returned"] += 1
         self.balances[event["stream"]] += paid
+        self.played.add(event["stream"])
         self.credits["house"] += bet["stake"] - paid
         self.check(name, here=(outcome, paid), log=log)
+
+    def award(self, pools: dict[str, dict[str, int]], *, log: Sequence[Json]) -> None:
+        """Compare the prizes that each entry wins with those that the log awards it."""
+        awarded: dict[str, list[Json]] = defaultdict(list)
+        for event in log:
+            awarded[event["stream"]].append(event["data"])
+        for name, pool in pools.items():
+            prizes = prizes_of(pool, played=self.played, rules=self.week["rules"])
+            for entry in pool:
+                what = f"prizes of entry {entry} in pool {name}"
+                self.check(what, here=prizes.get(entry, []), log=awarded.pop(entry, []))
+        for stranger, given in awarded.items():
+            self.check(f"prizes of {stranger}, which is in no pool", here=[], log=given)
 
 
 def games_of(scheduled: Sequence[Json], feed: Sequence[Json], *, week: Json, final_at: datetime) -> dict[str, Game]:
@@ -227,6 +263,7 @@ def audit(export: Sequence[Json], feed: Sequence[Json]) -> Json:
         audited.check(f"entry {entry}", here=available, log=running.get(entry))
     table = standings_hash(week["week"], pools)
     audited.check("standings", here=table, log=final["data"]["standings_hash"])
+    audited.award(pools, log=of["account.prize_awarded"])
     audited.credits["available"] = audited.balances.total()
     return {
         "week": week["week"],

@@ -16,7 +16,7 @@ from fairpool.cli import application
 from fairpool.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-ROLES = {"api", "project", "feed", "settle", "clock"}
+ROLES = {"api", "project", "feed", "settle", "clock", "pay"}
 
 
 @pytest.fixture(name="services")
@@ -60,6 +60,17 @@ def test_each_setting_is_one_that_the_program_reads(services: dict[str, dict[str
     known = {f"FAIRPOOL_{name}".upper() for name in Settings.model_fields} | {"DATABASE_URL", "NATS_URL"}
     for role in ROLES:
         assert set(services[role]["environment"]) <= known
+
+
+def test_what_is_sold_comes_from_a_file_that_need_not_be_there(services: dict[str, dict[str, Any]]) -> None:
+    """The roles that handle money read it; its example names settings that the program reads."""
+    handling = [name for name, service in services.items() if "env_file" in service]
+    assert handling == ["api", "pay"]
+    for name in handling:
+        assert services[name]["env_file"] == [{"path": "deploy/payments.env", "required": False}]
+    example = (ROOT / "deploy" / "payments.env.example").read_text(encoding="utf-8")
+    offered = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+    assert offered <= {f"FAIRPOOL_{name}".upper() for name in Settings.model_fields}
 
 
 def test_secrets_come_from_the_env_file_alone() -> None:

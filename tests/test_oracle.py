@@ -19,7 +19,7 @@ WEEK: Json = {
     "week": "2026-W47",
     "starts_at": "2026-11-16T05:00:00.000000Z",
     "ends_at": "2026-11-23T05:00:00.000000Z",
-    "rules": {"overtime_leagues": ["NFL"]},
+    "rules": {"overtime_leagues": ["NFL"], "prizes": [], "prize_min_entries": 2, "prize_currency": "usd"},
 }
 FINAL_AT = "2026-11-24T17:00:00.000000Z"
 ANN, BOB = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"

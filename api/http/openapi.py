@@ -12,18 +12,20 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.errors import KINDS, PROBLEM_JSON, Problem
+from api.http.ratelimits import UNMETERED
 from ledger.rules import Rules
 
 TAGS: Final[Mapping[str, str]] = {
-    "admin": "What operators do with weeks, players and API keys.",
+    "admin": "What operators do with weeks, players, prizes and API keys.",
     "auth": "Accounts and tokens.",
     "bets": "Placing bets, and reading one's own.",
     "development": "A clock to be moved by hand. A service in production does not have these.",
     "games": "The board: games, their markets, and the quotes on offer.",
     "live": "A week's changes as they happen, over Server-Sent Events.",
     "me": "The player who asks.",
-    "payments": "Buying and buying back, where a service takes payments.",
+    "payments": "Passes, subscriptions and buy-backs, where a service takes payments.",
     "pools": "Who plays against whom, and who stands where.",
+    "prizes": "What the player has won, and how it is paid.",
     "season": "The table across a year's weeks.",
     "service": "Whether the service lives and can serve, and what its problems are called.",
     "weeks": "Weeks, their rules, and taking part in them.",
@@ -164,7 +166,7 @@ def _codes_of_kind(method: str, path: str, operation: Mapping[str, Any]) -> Iter
         yield "invalid_cursor"
     if "Idempotency-Key" in parameters:
         yield from ("idempotency_key_invalid", "idempotency_key_required", "idempotency_key_reused")
-    if path.startswith("/api/"):
+    if path.startswith("/api/") and not path.startswith(UNMETERED):
         yield "rate_limited"
     if method in _WRITING or "security" in operation:
         yield "unavailable"

@@ -21,6 +21,9 @@ _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
 _NANOSECONDS: Final = 1_000_000_000
 _KEYS_MAX: Final = 50_000
 
+UNMETERED: Final = ("/api/webhooks/",)
+"""What nobody counts: the payment provider sends as much as there is to tell, and each message bears its signature."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:

@@ -106,7 +106,8 @@ async def caught_up(
 
 def _wait(services: Services, log: str, position: int) -> bool:
     try:
-        if position > services.ledger.recorder(log).head().position:
+        # A log in which nothing has happened is one that no projection has begun to read.
+        if position == 0 or position > services.ledger.recorder(log).head().position:
             return True
     except LogNotOpen:
         return True

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Refusal, problem
-from api.http.ratelimits import Meter, Meters, refusal
+from api.http.ratelimits import UNMETERED, Meter, Meters, refusal
 from api.identity.principal import identify, needs_a_query
 
 _CUSTOMER_BITS: Final = 64
@@ -68,9 +68,9 @@ class Throttle:
 
 
 def kind_of(scope: Scope) -> str:
-    """Return which limit a request falls under: auth, bets, reads, writes, or none for what probes ask for."""
+    """Return which limit a request falls under: auth, bets, reads, writes, or none for probes and webhooks."""
     path: str = scope["path"]
-    if not path.startswith("/api/"):
+    if not path.startswith("/api/") or path.startswith(UNMETERED):
         return "none"
     if scope["method"] in ("GET", "HEAD"):
         return "reads"

@@ -23,7 +23,6 @@ from api.people.log import Act
 from api.people.person import BirthDate, Jurisdiction, Profile, require_born
 from api.people.protection import PlacedRestriction, RestrictionList, RestrictionShown, restriction_list
 from api.people.registry import Changes
-from api.people.taking_part import withdraw_from_coming_weeks
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/players", tags=["admin"])
@@ -74,12 +73,21 @@ class NoteShown(Shown):
     at: Moment
 
 
+class PayeeShown(Shown):
+    """How prizes are paid to a player, as far as that is known. `identity_status`: open, verified or failed."""
+
+    account_is_active: bool
+    identity_status: str | None = Field(examples=["verified"])
+    tax_form_at: Moment | None
+
+
 class PlayerShown(BaseModel):
     """What an operator sees of a player; lists are newest first, of the log the newest 200 lines."""
 
     person: Profile
     restrictions: list[RestrictionShown]
     entries: list[EntryListed]
+    payee: PayeeShown
     shares_device_with: list[SharingShown]
     log: list[NoteShown]
 
@@ -93,6 +101,14 @@ class CorrectPlayer(BaseModel):
     name: Name | None = None
     date_of_birth: BirthDate | None = None
     jurisdiction: Jurisdiction | None = None
+
+
+class TaxForm(BaseModel):
+    """Why it is noted that a player's tax form is there, such as where it is filed; the player can read it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Reason
 
 
 class Suspend(BaseModel):
@@ -112,12 +128,18 @@ def list_players(
     paging: PagingDep,
     email: Annotated[str | None, Query(max_length=254, description="The whole address, however it is spelt.")] = None,
     name: Annotated[str | None, Query(min_length=1, max_length=40, description="Part of the name.")] = None,
+    entry: Annotated[UUID | None, Query(description="An entry of theirs, such as one that has won a prize.")] = None,
     shares_device: bool | None = None,
     reason: WhyLook = None,
 ) -> Page[PlayerListed]:
-    """Return players, newest first: all, or by address, part of a name, or whether they share a device."""
+    """Return players, newest first: all, or by address, part of a name, entry, or whether they share a device."""
     found = services.people.page(
-        paging, email=email, name=name, shares_device=shares_device, devices_since=services.clock() - KEPT
+        paging,
+        email=email,
+        name=name,
+        entry=entry,
+        shares_device=shares_device,
+        devices_since=services.clock() - KEPT,
     )
     page = Page.of(found, paging, show=PlayerListed.of, place=lambda listed: str(Place.of(listed)))
     services.people_log.looked_at(
@@ -137,6 +159,7 @@ def get_player(
         person=Profile.of(person),
         restrictions=restriction_list(services, player_id).data,
         entries=[EntryListed.of(entry) for entry in services.ledger.entries.entries_of(player_id=player_id)],
+        payee=PayeeShown.of(services.money.payees.payee(player_id)),
         shares_device_with=[SharingShown.of(sharing) for sharing in services.devices.sharing(player_id)],
         log=[NoteShown.of(note) for note in services.people_log.notes_about(player_id, limit=_NOTES_SHOWN)],
     )
@@ -179,8 +202,8 @@ def suspend_player(
             on=on,
         )
     services.restrictions.changed()
-    withdrawn = withdraw_from_coming_weeks(
-        services, player_id=player_id, until=placed.ends_at, request=key, by=operator
+    withdrawn = services.taking_part.withdraw_from_coming_weeks(
+        player_id=player_id, until=placed.ends_at, request=key, by=operator
     )
     return PlacedRestriction.of(placed, is_in_force=placed.is_in_force(services.clock()), withdrawn=withdrawn)
 
@@ -199,6 +222,17 @@ def lift_suspension(
         services.restrictions.lift_suspensions(player_id=player_id, by=f"operator:{keeper.id}", on=on)
     services.restrictions.changed()
     return restriction_list(services, player_id)
+
+
+@router.post("/{player_id}/tax-form")
+def note_tax_form(
+    keeper: AsKeeper, player_id: UUID, body: TaxForm, request: Request, services: ServicesDep
+) -> PayeeShown:
+    """Note that a player's tax form is there: no prize waits for it any more. Again, it stays as noted first."""
+    services.people.person(player_id)
+    with services.people_log.acting(_act(keeper, "noted the tax form", body.reason, request), on=[player_id]) as on:
+        services.money.payees.note_tax_form(player_id, services.clock(), on=on)
+    return PayeeShown.of(services.money.payees.payee(player_id))
 
 
 def _act(keeper: Principal, act: str, reason: str | None, request: Request) -> Act:

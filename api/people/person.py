@@ -23,7 +23,6 @@ from api.people import personal_data
 from api.people.device_header import SEEN_DEVICE
 from api.people.gates import JURISDICTION
 from api.people.registry import Changes, UnknownPlayer
-from api.people.taking_part import withdraw_entries, withdraw_from_coming_weeks
 from api.services import Services, ServicesDep
 from ledger.weeks import NEW_YORK
 
@@ -144,8 +143,9 @@ async def erase_me(player: AsPlayer, body: EraseMe, request: Request, services: 
     """Erase one's account and all that is kept about oneself, at once and for good.
 
     Entries of weeks to come are withdrawn, sessions end. A week that has begun is played to its end by an entry that
-    is nobody's, shown as a former player. The e-mail address can sign up again, as somebody new; restrictions in
-    force meet them there. Refused with `wrong_password`.
+    is nobody's, shown as a former player. A subscription is ended; of what was paid the ledger keeps the amounts, as
+    nobody's, and a prize that is not paid yet never will be. The e-mail address can sign up again, as somebody new;
+    restrictions in force meet them there. Refused with `wrong_password`.
     """
     found = await run_in_threadpool(services.players.player, player.id)
     if found is not None:
@@ -158,10 +158,10 @@ async def erase_me(player: AsPlayer, body: EraseMe, request: Request, services: 
 
     def erase() -> list[str]:
         key = request_key(request)
-        withdrawn = withdraw_from_coming_weeks(services, player_id=player.id, until=None, request=key)
+        withdrawn = services.taking_part.withdraw_from_coming_weeks(player_id=player.id, until=None, request=key)
         services.sessions.revoke_all(player_id=player.id, reason="the player erased the account")
         # An enrolment may have come about since: among the entries that are nobody's now it is found.
-        withdrawn += withdraw_entries(services, services.people.erase(player.id), until=None, request=key)
+        withdrawn += services.taking_part.withdraw_entries(services.people.erase(player.id), until=None, request=key)
         return list(dict.fromkeys(withdrawn))
 
     withdrawn = await run_in_threadpool(erase)

@@ -23,6 +23,9 @@ TABLES: Final = (
     "devices",
     "people_log",
     "entries",
+    "payers",
+    "subscriptions",
+    "payees",
 )
 """The tables that say something about a person, each with the query that reads what it says."""
 

@@ -40,3 +40,19 @@ FROM people_log WHERE player_id = %(player_id)s ORDER BY id
 -- name: entries
 -- The link to the ledger.
 SELECT player_id, week, entry FROM entries WHERE player_id = %(player_id)s ORDER BY week
+
+-- name: payers
+-- What the person has paid, or was about to; what came of it stands in the ledger.
+SELECT payment_id, player_id, request, kind, week, amount_cents, currency, created_at, expires_at, checkout_url,
+  receipt_url
+FROM payers WHERE player_id = %(player_id)s ORDER BY created_at, payment_id
+
+-- name: subscriptions
+-- What the person has subscribed to.
+SELECT ref, payment_id, player_id, status, ends_at, withdrew_from, version
+FROM subscriptions WHERE player_id = %(player_id)s ORDER BY ref
+
+-- name: payees
+-- How prizes are paid to the person.
+SELECT player_id, account_ref, account_is_active, identity_ref, identity_status, identity_number, tax_form_at, version
+FROM payees WHERE player_id = %(player_id)s

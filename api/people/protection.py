@@ -17,7 +17,6 @@ from api.identity.principal import AsPlayer, request_key
 from api.people.device_header import SEEN_DEVICE
 from api.people.registry import Kind
 from api.people.spending import SpendLimits
-from api.people.taking_part import withdraw_from_coming_weeks
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/me", tags=["me"], dependencies=[SEEN_DEVICE])
@@ -175,7 +174,7 @@ def _restrict(
     placed = services.restrictions.place(
         player_id=player_id, kind=kind, ends=ends, reason="the player's own choice", placed_by="player", request=key
     )
-    withdrawn = withdraw_from_coming_weeks(services, player_id=player_id, until=placed.ends_at, request=key)
+    withdrawn = services.taking_part.withdraw_from_coming_weeks(player_id=player_id, until=placed.ends_at, request=key)
     return PlacedRestriction.of(placed, is_in_force=placed.is_in_force(services.clock()), withdrawn=withdrawn)
 
 

@@ -135,12 +135,14 @@ class People:
         devices_since: datetime,
         email: str | None = None,
         name: str | None = None,
+        entry: UUID | None = None,
         shares_device: bool | None = None,
     ) -> list[Listed]:
-        """Return a page of players, newest first: by e-mail address, part of a name, devices shared since then."""
+        """Return a page of players, newest first: by address, part of a name, entry, devices shared since then."""
         values = {
             "email": normalised(email) if email is not None else None,
             "name": name,
+            "entry": entry,
             "shares_device": shares_device,
             "oldest": devices_since,
             "at": self._now(),

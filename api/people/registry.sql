@@ -63,6 +63,7 @@ SELECT p.id, p.email, p.name, p.role, p.created_at,
 FROM players p
 WHERE (%(email)s::text IS NULL OR p.email = %(email)s)
   AND (%(name)s::text IS NULL OR position(lower(%(name)s) IN lower(p.name)) > 0)
+  AND (%(entry)s::uuid IS NULL OR p.id = (SELECT e.player_id FROM entries e WHERE e.entry = %(entry)s))
   AND (%(shares_device)s::boolean IS NULL OR (p.id IN (SELECT player_id FROM sharing)) = %(shares_device)s)
   AND (%(created_at)s::timestamptz IS NULL
     OR CASE WHEN %(is_back)s

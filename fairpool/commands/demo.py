@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fairpool import demo as playing
-from fairpool.commands import DATA_IS_CHOSEN, audit
+from fairpool.commands import DATA_IS_CHOSEN, audit, payments
 from fairpool.commands.output import print_json, print_table, say
 from fairpool.sample import nfl_week
 from fairpool.settings import Settings
@@ -42,7 +42,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same feed, players, bets and seed: same week.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object.")] = False,
 ) -> None:
-    """Play one whole week through the real API, NATS and store; end with standings and an audit."""
+    """Play one whole week through the real API, NATS and store, money included; end with standings and an audit."""
     tries = players * BETS_A_PLAYER if bets is None else bets
     plan = playing.plan(feed or nfl_week(), players=players, bets=tries if players else 0, seed=seed)
     with _data(context) as settings, _progress() as tell:
@@ -51,7 +51,7 @@ def demo(
         print_json(outcome.report)
     else:
         _show(outcome)
-    if not outcome.report["audit"]["ok"]:
+    if not (outcome.report["audit"]["ok"] and outcome.report["payments"]["reconciled"]):
         raise typer.Exit(1)
 
 
@@ -66,6 +66,12 @@ def _show(outcome: playing.Outcome) -> None:
         f" {report['games']['other_week']} of another week; messages: {report['messages']['applied']} applied,"
         f" {report['messages']['repeated']} repeated, {report['messages']['dead']} dead"
     )
+    paid = report["payments"]
+    typer.echo(
+        f"{paid['passes']} passes, {paid['buy_backs']} buy-backs, {paid['refunded']} payments refunded,"
+        f" {paid['prizes'].get('paid', 0)} prizes paid"
+    )
+    payments.show(outcome.reconciliation)
     typer.echo(f"standings {report['standings_hash']}")
     typer.echo("seconds: " + ", ".join(f"{part} {took}" for part, took in report["seconds"].items()))
 

@@ -1,4 +1,4 @@
-"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`."""
+"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`, `pay`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from fairpool import loop
-from fairpool.core import Core, Died, core, feed_consumer
+from fairpool.core import Core, Died, core, feed_consumer, payments
 from fairpool.servers import Addresses, database, stream
 from fairpool.web import serving
 
@@ -20,7 +20,7 @@ def api(context: typer.Context) -> None:
     """Answer HTTP."""
 
     async def role(built: Core, _: Addresses) -> None:
-        async with serving(built) as url:
+        async with payments(built, works=False), serving(built) as url:
             typer.echo(f"listening on {url}")
             await stopped(built)
 
@@ -64,6 +64,16 @@ def clock(context: typer.Context) -> None:
     async def role(built: Core, _: Addresses) -> None:
         built.start("clock", built.deadlines.run)
         await stopped(built)
+
+    _run(context, role)
+
+
+def pay(context: typer.Context) -> None:
+    """Follow up payments: give what was paid for, refund, enrol subscribers, pay prizes."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        async with payments(built, works=True):
+            await stopped(built)
 
     _run(context, role)
 

@@ -9,13 +9,15 @@ from typing import Annotated, Final
 import typer
 
 from fairpool import loop
-from fairpool.clocks import HandClock
+from fairpool.clocks import HandClock, system_clock
 from fairpool.commands.roles import stopped
-from fairpool.core import Core, core, feed_consumer
+from fairpool.core import Core, core, feed_consumer, payments
 from fairpool.crowd import crowd
 from fairpool.demo import Plan, plan
 from fairpool.play import Play
 from fairpool.sample import nfl_week
+from fairpool.sandbox.sandbox import Sandbox
+from fairpool.sandbox.standing_in import point_at, standing_in
 from fairpool.servers import Addresses, servers
 from fairpool.settings import Settings
 from fairpool.web import serving
@@ -34,22 +36,33 @@ def up(
     sample: Annotated[
         bool, typer.Option(help="Open a real NFL week of 2024 with simulated players, on a clock moved over the API.")
     ] = False,
+    sandbox: Annotated[
+        bool, typer.Option(help="Sell passes and buy-backs, and pay prizes, at a small Stripe where nothing is real.")
+    ] = False,
     port: Annotated[int | None, typer.Option(help="Port of the API; 0 takes a free one.")] = None,
 ) -> None:
     """Run everything here until Ctrl-C: embedded Postgres and NATS unless configured, API and workers."""
     settings: Settings = context.obj if port is None else context.obj.model_copy(update={"api_port": port})
     with servers(settings) as addresses:
+        if sample and sandbox:
+            raise typer.BadParameter("the sample week is free: choose --sample or --sandbox")
         if sample:
             _up_with_sample(settings, addresses)
+        elif sandbox:
+            with standing_in(settings, system_clock) as (selling, provider):
+                _up(selling, addresses, provider)
         else:
             _up(settings, addresses)
     typer.echo("stopped")
 
 
-def _up(settings: Settings, addresses: Addresses) -> None:
+def _up(settings: Settings, addresses: Addresses, sandbox: Sandbox | None = None) -> None:
     async def run(built: Core) -> None:
-        async with feed_consumer(built, addresses.nats_url), serving(built) as url:
+        async with feed_consumer(built, addresses.nats_url), payments(built, works=True), serving(built) as url:
             _greet(url, None)
+            if sandbox is not None:
+                point_at(sandbox, url)
+                typer.echo(f"sandbox   {sandbox.base_url}, in Stripe's place")
             await stopped(built)
 
     with core(settings, addresses.dsn) as built:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.api.selling import Shop, selling
 from tests.api.world import User, World, serving
 
 
@@ -22,3 +23,10 @@ def drawn(world: World) -> tuple[World, User, User]:
     ann, bob = world.playing("Ann", "Bob")
     world.project()
     return world, ann, bob
+
+
+@pytest.fixture
+def shop(dsn: str) -> Iterator[Shop]:
+    """A service that takes payments, with the sandbox as the provider."""
+    with selling(dsn) as shop:
+        yield shop

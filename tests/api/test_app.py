@@ -22,6 +22,8 @@ OPEN = {
     ("POST", "/api/auth/password-reset"),
     ("POST", "/api/auth/password-reset/confirm"),
     ("POST", "/api/auth/verify-email"),
+    ("GET", "/api/payments/offers"),
+    ("POST", "/api/webhooks/stripe"),
     ("GET", "/api/auth/keys"),
     ("GET", "/api/weeks"),
     ("GET", "/api/weeks/{week}"),

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from ledger.rules import Prize
 from tests.api.world import WEEK, World, serving
 
 PUBLIC, SIGNED_IN = "public", "signed in"
@@ -25,6 +26,7 @@ RULES = {
     "get_week": PUBLIC,
     "list_games": PUBLIC,
     "list_markets": PUBLIC,
+    "list_offers": PUBLIC,
     "list_problems": PUBLIC,
     "list_token_keys": PUBLIC,
     "list_weeks": PUBLIC,
@@ -32,6 +34,7 @@ RULES = {
     "refresh": PUBLIC,
     "reset_password": PUBLIC,
     "signup": PUBLIC,
+    "take_stripe_event": PUBLIC,
     "verify_email": PUBLIC,
     "get_leaderboard": SIGNED_IN,
     "get_season": SIGNED_IN,
@@ -52,17 +55,22 @@ RULES = {
     "logout": "self",
     "logout_everywhere": "self",
     "resend_verification": "self",
+    "begin_identity_check": "play",
     "cool_off": "play",
     "create_checkout": "play",
+    "end_my_subscription": "play",
     "enrol": "play",
     "erase_me": "play",
     "get_bet": "play",
     "get_my_limits": "play",
+    "get_my_subscription": "play",
     "get_payment": "play",
     "get_receipt": "play",
     "list_bets": "play",
+    "list_my_prizes": "play",
     "list_my_restrictions": "play",
     "list_payments": "play",
+    "open_payout_account": "play",
     "place_bet": "play",
     "place_slip": "play",
     "self_exclude": "play",
@@ -72,8 +80,14 @@ RULES = {
     "close_week": "operate",
     "draw_week": "operate",
     "finalise_week": "operate",
+    "get_prize": "operate",
     "group_week": "operate",
+    "hold_prize": "operate",
+    "list_all_payments": "operate",
+    "list_prizes": "operate",
     "open_week": "operate",
+    "release_prize": "operate",
+    "retry_prize": "operate",
     "settle_week": "operate",
     "correct_player": "people",
     "create_api_key": "people",
@@ -81,6 +95,7 @@ RULES = {
     "lift_suspension": "people",
     "list_api_keys": "people",
     "list_players": "people",
+    "note_tax_form": "people",
     "revoke_api_key": "people",
     "suspend_player": "people",
 }
@@ -113,6 +128,7 @@ SEEN_BY = {
 """Path parameters that name what belongs to somebody, and who may know that it is there: for others it is not."""
 
 REFUSED = {401, 403}
+FIRST = Prize(amount_cents=5000, rank=1)
 
 
 @dataclass(frozen=True)
@@ -126,11 +142,11 @@ class Operation:
 
 
 class Cast:
-    """A week that has begun, those who ask, and the objects that they ask for."""
+    """A week that the owner has won, those who ask, and the objects that they ask for."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        owner, fellow = world.playing("Owner", "Fellow", pool_max=1)
+        owner, fellow = world.playing("Owner", "Fellow", pool_max=1, prize_min_entries=1, prizes=(FIRST,))
         self._people = {"owner": owner, "fellow": fellow, "outsider": world.signup("Outsider")}
         self._people |= {"auditor": world.staff("auditor"), "operator": world.operator()}
         market = world.market()
@@ -152,6 +168,8 @@ class Cast:
             "payment_id": str(uuid4()),
             "session_id": owner.get("/api/me/sessions").json()["data"][0]["session_id"],
         }
+        world.resolve(market.game_id, home=20, away=10, bets=[bet])
+        world.finish()
 
     def _key(self, role: str) -> dict[str, Any]:
         body = {"role": role, "name": "matrix"}

@@ -196,6 +196,11 @@ def test_a_position_of_another_log_or_of_the_future_is_not_waited_for(world: Wor
         assert world.client.get(f"/api/weeks/{WEEK}", params={"after": token}).status_code == 200
 
 
+def test_the_beginning_is_not_waited_for(world: World) -> None:
+    """A log in which nothing has happened is read by nobody yet."""
+    assert world.client.get("/api/weeks", params={"after": "office:0"}).status_code == 200
+
+
 def test_a_position_that_is_none_is_refused(world: World) -> None:
     """A malformed token is an error, not a read of any age."""
     for token in ("5", "2026-W47", "2026-W47:-1", "2026-W47:1e3", f"{WEEK}:" + "9" * 30):

@@ -6,8 +6,7 @@ import asyncio
 import queue
 import re
 import secrets
-import socket
-import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +18,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
@@ -34,25 +32,32 @@ from api.identity.revocations import Revocations
 from api.identity.sessions import Sessions
 from api.identity.tokens import SigningKey, Tokens
 from api.livefeed.hub import Hub, LiveLimits
+from api.people.gates import Gates
 from api.people.pseudonyms import Pseudonyms
+from api.people.registry import People
+from api.people.restrictions import Restrictions
+from api.people.taking_part import PayersAdmission, TakingPart
 from api.services import Services, Views
 from fairpool.schema import all_migrations
-from fairpool.web import Server
-from ledger import drawing, listing, settling
+from feeds.payments.money import Terms, compose
+from feeds.payments.provider import Provider
+from ledger import closing, drawing, listing, settling
 from ledger.datastore import Datastore
 from ledger.ids import game_id, market_id, odds_id
 from ledger.ledger import Ledger
 from ledger.rules import Rules
 from ledger.seeds import SeedChain
 from ledger.settlement import Word
-from ledger.weeks import starts_at
+from ledger.weeks import ends_at, starts_at
 from projections.catalogue import projections
 from projections.runner import Runner
+from tests.api.running import running
 
 WEEK = "2026-W47"
 MONDAY = starts_at(WEEK)
 KICK_OFF = MONDAY + timedelta(days=3)
 SIGNING_KEY = SigningKey.of(bytes(range(32)))
+FREE = Terms()
 LIVE = LiveLimits(poll=0.01, standings_every=0.01, heartbeat=60)
 
 
@@ -120,6 +125,7 @@ class World:
     services: Services
     clock: Clock
     client: httpx.Client
+    loop: Future[asyncio.AbstractEventLoop]
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -240,6 +246,21 @@ class World:
             cut=progress.cut,
         ).result()
 
+    def resolve(self, game: UUID, *, home: int, away: int, bets: list[dict[str, Any]]) -> None:
+        """Settle all bets on a game, and note that these were all."""
+        self.settle(game, home=home, away=away, bets=bets)
+        resolution = settling.progress(self.ledger, week=WEEK, game_id=game).result().resolution
+        staked = sum(bet["stake"] for bet in bets)
+        settling.complete(self.ledger, week=WEEK, game_id=game, resolution=resolution, staked=staked).result()
+
+    def finish(self, week: str = WEEK) -> None:
+        """Have a week end and become final."""
+        self.clock.set(ends_at(week) + timedelta(hours=1))
+        closing.close_week(self.ledger, week=week, actor="clock", request="close").result()
+        closing.settle_week(self.ledger, week=week, actor="clock", request="settle")
+        closing.finalise_week(self.ledger, week=week, actor="clock", request="finalise", override=True)
+        self.project()
+
     def _bet(self, answer: dict[str, Any]) -> settling.PlacedBet:
         self.project()
         bet = self.services.views.bets.bet(UUID(answer["bet_id"]))
@@ -274,10 +295,21 @@ class Letterbox:
 
 
 @contextmanager
-def serving(dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE, **changes: Any) -> Iterator[World]:
-    """Run a service on a database until the block ends; `changes` are fields of its Services."""
-    clock = Clock(MONDAY - timedelta(days=1))
-    datastore = Datastore(dsn)
+def serving(
+    dsn: str,
+    *,
+    hand: Clock | None = None,
+    provider: Provider | None = None,
+    terms: Terms = FREE,
+    with_test_clock: bool = False,
+    live: LiveLimits = LIVE,
+    **changes: Any,
+) -> Iterator[World]:
+    """Run a service on a database until the block ends; `changes` are fields of its Services.
+
+    `hand` is the game's clock, where somebody else goes by it, too. Nothing is sold without `provider` and `terms`.
+    """
+    clock, datastore = hand or Clock(MONDAY - timedelta(days=1)), Datastore(dsn)
     deaths: list[BaseException] = []
     ledger = Ledger(datastore, clock=clock.now, new_id=uuid4, seeds=SeedChain(bytes(32), 60), on_death=deaths.append)
     revocations = Revocations(datastore, window=timedelta(minutes=15))
@@ -300,6 +332,14 @@ def serving(dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE,
         mailer=Letterbox(),
         pseudonyms=Pseudonyms(bytes(32)),
         live=Hub(ledger=ledger, runner=runner, players=players, limits=live),
+        money=compose(
+            ledger,
+            runner,
+            provider=provider,
+            terms=terms,
+            admission=_admission(ledger, clock, changes.get("gates", Gates())),
+            clock=clock.now,
+        ),
         clock=clock.now,
         test_clock=clock if with_test_clock else None,
         meters=Meters(Limits.off()),
@@ -309,12 +349,23 @@ def serving(dsn: str, *, with_test_clock: bool = False, live: LiveLimits = LIVE,
     services = replace(services, **changes)
     # Nothing here is encrypted: reading the certificates of the world would take longer than most tests.
     with (
-        _http(_app(services), services.live) as url,
+        running(_app(services), services.live) as (url, loop),
         httpx.Client(base_url=url, timeout=30, verify=False) as client,
     ):
-        yield World(services, clock, client)
+        yield World(services, clock, client, loop)
     ledger.close()
     assert not deaths
+
+
+def _admission(ledger: Ledger, clock: Clock, gates: Gates) -> PayersAdmission:
+    taking_part = TakingPart(
+        ledger,
+        people=People(ledger.datastore, pseudonyms=Pseudonyms(bytes(32)), now=clock.now),
+        restrictions=Restrictions(ledger.datastore, clock=clock.now, new_id=ledger.new_id, monotonic=time.monotonic),
+        gates=gates,
+        clock=clock.now,
+    )
+    return PayersAdmission(taking_part)
 
 
 def _app(services: Services) -> FastAPI:
@@ -327,40 +378,3 @@ def _app(services: Services) -> FastAPI:
 def _routes(*, with_test_clock: bool) -> list[BaseRoute]:
     """Return routes for all apps: FastAPI would build them anew for each, which takes longer than most tests."""
     return blank_app(with_test_clock=with_test_clock).routes
-
-
-class _Server(Server):
-    """A server that stops when it is told to: others look ten times a second whether to, and wait for clients."""
-
-    def __init__(self, config: uvicorn.Config, live: Hub) -> None:
-        super().__init__(config, live)
-        self._stopped: Future[None] = Future()
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)
-        await asyncio.wrap_future(self._stopped)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self.server_state.connections or self.server_state.tasks:
-            await super().shutdown(sockets)
-        for listening in self.servers:
-            listening.close()
-
-    def stop(self) -> None:
-        self._stopped.set_result(None)
-
-
-@contextmanager
-def _http(app: FastAPI, live: Hub) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        # asyncio forgets this for a listener that it did not make: a body would wait 40 ms for an acknowledgement.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        config = uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None)
-        server = _Server(config, live)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.stop()
-            thread.join()

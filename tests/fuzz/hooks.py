@@ -24,8 +24,8 @@ schemathesis.openapi.format("time-zone", strategies.sampled_from(["America/New_Y
 
 PAUSING: Final = ("POST /api/me/cool-off", "POST /api/me/self-exclusion")
 SOON: Final = "2026-11-17T00:00:00Z"
-JUDGED: Final = ("date_of_birth", "expires_at", "rules", "scopes", "until", "unstorable")
-"""Errors of fields that no schema foresees: instants of the past or future, unknown rules or scopes, a NUL."""
+JUDGED: Final = ("date_of_birth", "expires_at", "return_url", "rules", "scopes", "until", "unstorable")
+"""Errors of fields that no schema foresees: instants of the past or future, pages, unknown rules or scopes, a NUL."""
 
 
 class Account:

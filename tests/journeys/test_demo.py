@@ -13,16 +13,23 @@ from tests.journeys.program import demo, fairpool, oracle
 
 
 def test_the_sample_week_with_250_players_comes_out_audited(tmp_path: Path) -> None:
-    """250 players are dealt into pools of 84, 83 and 83, every bet is resolved, and no credit is made or lost."""
+    """250 players are dealt into pools of 84, 83 and 83, every bet is resolved, and no credit is made or lost.
+
+    All have paid, one of the two who went bust bought back in time, and every prize is paid, to the cent.
+    """
     report = demo(data=tmp_path / "data")
     assert (report["week"], report["pools"]) == ("2024-W45", [84, 83, 83])
     bets = report["bets"]
     assert bets["placed"] == bets["won"] + bets["lost"] + bets["returned"] == 2000
     credits = report["credits"]
-    assert credits["issued"] == 250_000 == credits["available"] + credits["house"]
+    assert credits["issued"] == 251_000 == credits["available"] + credits["house"]
     assert credits["escrow"] == 0
     assert report["games"] == {"settled": 13, "void": 0, "other_week": 1}
     assert report["audit"] == {"ok": True}
+    paid = report["payments"]
+    assert (paid["passes"], paid["buy_backs"], paid["refunded"], paid["reconciled"]) == (225, 1, 1, True)
+    assert paid["prizes"].keys() == {"paid"}
+    assert paid["prizes_paid_cents"] == 30_000
     _agrees_with_the_oracle(tmp_path, report["week"], nfl_week(), report["standings_hash"])
 
 

@@ -12,7 +12,12 @@ from ledger.events import (
     BetWon,
     BoughtBack,
     CreditsGranted,
+    EntryEnrolled,
+    EntryWithdrawn,
+    PaymentAccepted,
+    PaymentRefused,
     PayoutCorrected,
+    PrizeAwarded,
     StakePlaced,
     StakeReturned,
 )
@@ -23,12 +28,14 @@ from ledger.week import Week
 
 
 def audit(log: str, facts: Sequence[Fact]) -> None:
-    """The log is gapless, its credits are conserved, and no stake stands behind a gate."""
+    """The log is gapless, its credits are conserved, its prizes are right, and no stake stands behind a gate."""
     replay = Replay(log).fold(facts)
     assert replay.faults == []
     assert replay.unbalanced() == []
+    assert replay.unawarded() == []
     conserves_credits(facts)
     keeps_its_gates(facts)
+    decides_payments_once(facts)
 
 
 def conserves_credits(facts: Iterable[Fact]) -> None:
@@ -40,7 +47,7 @@ def conserves_credits(facts: Iterable[Fact]) -> None:
     for fact in facts:
         if isinstance(fact.event, AccountOpened):
             pool_of[fact.stream] = fact.event.pool_name
-        elif (pool := pool_of.get(fact.stream)) is not None:
+        elif (pool := pool_of.get(fact.stream)) is not None and not isinstance(fact.event, PrizeAwarded):
             entries = list(_entries(fact, pool, bets, open_markets))
             assert sum(amount for _, amount in entries) == 0, fact.token
             for account, amount in entries:
@@ -90,6 +97,32 @@ def keeps_its_gates(facts: Iterable[Fact]) -> None:
                 market_id=stake.market_id, odds_id=stake.odds_id, outcome=stake.outcome, at=fact.at
             )
             assert (offer.line, offer.price) == (stake.line, stake.price)
+
+
+def decides_payments_once(facts: Iterable[Fact]) -> None:
+    """A payment is accepted once, beside what it buys, or refused once; both only where a pass was withdrawn first."""
+    accepted: dict[str | None, int] = {}
+    bought: dict[str | None, int] = {}
+    refused: set[str] = set()
+    in_use: dict[UUID, str | None] = {}
+    for fact in facts:
+        match fact.event:
+            case PaymentAccepted(payment_id=payment):
+                assert payment not in accepted.keys() | refused, fact.token
+                accepted[payment] = fact.position
+            case PaymentRefused(payment_id=payment):
+                assert payment not in refused.union(in_use.values()), fact.token
+                refused.add(payment)
+            case BoughtBack(payment_id=payment) | EntryEnrolled(payment_id=payment):
+                assert payment not in bought, fact.token
+                assert isinstance(fact.event, EntryEnrolled) or fact.stream not in in_use, fact.token
+                in_use[fact.stream] = payment
+                if payment is not None:
+                    bought[payment] = fact.position
+            case EntryWithdrawn():
+                del in_use[fact.stream]
+    assert bought.keys() == accepted.keys()
+    assert all(abs(accepted[payment] - position) == 1 for payment, position in bought.items())
 
 
 def balances(facts: Iterable[Fact]) -> dict[UUID, int]:

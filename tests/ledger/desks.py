@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ledger.aggregate import LedgerError
 from ledger.book import Decision
 from ledger.desk import Desk
 from ledger.recorder import Appended, Batch
 from tests.ledger.playing import PATIENCE
+
+T = TypeVar("T")
+
+
+def at_once(commands: Sequence[Callable[[], T]]) -> list[T | LedgerError]:
+    """Ask all of them at the same moment, each in a thread, and return their answers or refusals."""
+    together = threading.Barrier(len(commands))
+
+    def ask(command: Callable[[], T]) -> T | LedgerError:
+        together.wait(PATIENCE)
+        try:
+            return command()
+        except LedgerError as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(commands)) as threads:
+        return list(threads.map(ask, commands))
 
 
 @contextmanager
@@ -71,6 +90,26 @@ def once(wrap: Callable[[Append, Batch, Connection[Any] | None], Appended]) -> C
         return wrap(real, batch, on)
 
     return first
+
+
+def lose_the_answer(desk: Desk) -> None:
+    """Have the connection break right behind the next commit with events, so that it is in doubt."""
+
+    def breaks(real: Append, batch: Batch, on: Connection[Any] | None) -> Appended:
+        real(batch, on=on)
+        raise psycopg.OperationalError("the connection broke behind the commit")
+
+    replace_append(desk, once(breaks))
+
+
+def meanwhile(desk: Desk, happens: Callable[[], object]) -> None:
+    """Let something happen between the next decision of a desk that has events, and its append."""
+
+    def overtaken(real: Append, batch: Batch, on: Connection[Any] | None) -> Appended:
+        happens()
+        return real(batch, on=on)
+
+    replace_append(desk, once(overtaken))
 
 
 def waiting_for_a_lock(dsn: str, count: int = 1) -> list[int]:

@@ -14,7 +14,7 @@ from ledger.facts import Fact
 from ledger.grading import Outcome
 from ledger.ids import bet_id
 from ledger.rules import Rules
-from ledger.weeks import buy_back_cutoff
+from ledger.weeks import buy_back_closes_at, buy_back_cutoff
 from tests.examples import BET, ENTRY, POOL, RULES, SPREAD, WEEK, at, corrected, offer, opened, quoted, stake_placed
 from tests.given import given
 
@@ -233,12 +233,23 @@ def test_account_driven_below_zero_stakes_again_once_it_is_back() -> None:
 BUST = (*opened(), stake_placed(available=0, stake=1000), BetLost(available=0, bet_id=BET, resolution=1))
 
 
+def refused(*history: Event, command: Callable[[Account], object]) -> BuyBackRefused:
+    """The refusal of a buy-back, which leaves no event."""
+    account = given(Account, *history).aggregate
+    with pytest.raises(BuyBackRefused) as refusal:
+        command(account)
+    assert account.collect_events() == []
+    return refusal.value
+
+
 def test_bust_entry_buys_back_once() -> None:
-    """A payment in the last second before the cutoff counts; the same one again is the same buy-back."""
+    """A payment in the last second before the cutoff counts; whether one comes again is the purchase's to say."""
     bought = BoughtBack(amount=1000, available=1000, payment_id="p1")
     given(Account, *BUST).when(buying_back()).then(bought)
-    given(Account, *BUST, bought).when(buying_back()).then()
-    given(Account, *BUST, bought).when(buying_back("p2")).raises(BuyBackRefused, "already, by p1")
+    broke_again = stake_placed(bet_id=bet_id(ENTRY, "k2"), available=0, stake=1000)
+    lost_again = BetLost(available=0, bet_id=bet_id(ENTRY, "k2"), resolution=1)
+    for since in ((), (broke_again,), (broke_again, lost_again)):
+        assert refused(*BUST, bought, *since, command=buying_back("p2")).reason == "second"
 
 
 def test_buy_back_lifts_a_balance_below_zero_by_the_grant() -> None:
@@ -255,7 +266,15 @@ def test_buy_back_lifts_a_balance_below_zero_by_the_grant() -> None:
 def test_buy_back_at_the_cutoff_is_refused(seconds_before: int) -> None:
     """Saturday 00:00 in New York is too late already."""
     assert at("Sat 00:00") == CUTOFF
-    given(Account, *BUST).when(buying_back(seconds_before=seconds_before)).raises(BuyBackRefused, "p1 came at")
+    assert refused(*BUST, command=buying_back(seconds_before=seconds_before)).reason == "late"
+
+
+def test_what_may_be_bought_back_is_known_before_it_is_paid() -> None:
+    """The same rule answers at the checkout, and changes nothing."""
+    until = buy_back_closes_at(WEEK)
+    given(Account, *BUST).when(lambda account: account.require_buy_back(at=at("Fri 23:29:59"), until=until)).then()
+    late = refused(*BUST, command=lambda account: account.require_buy_back(at=until, until=until))
+    assert (late.reason, "buy-backs end at 2026-11-21T04:30:00" in str(late)) == ("late", True)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +288,7 @@ def test_buy_back_at_the_cutoff_is_refused(seconds_before: int) -> None:
 )
 def test_only_a_bust_entry_buys_back(history: tuple[Event, ...]) -> None:
     """Credits left, a bet still open, or no account at all: there is nothing to buy back."""
-    given(Account, *history).when(buying_back()).raises(BuyBackRefused, "is not bust")
+    assert refused(*history, command=buying_back()).reason == "not_bust"
 
 
 def test_correction_after_a_buy_back_leaves_it_standing() -> None:
@@ -282,7 +301,14 @@ def test_correction_after_a_buy_back_leaves_it_standing() -> None:
     assert account.bought_back is not None
 
 
-def test_prize_moves_no_credits() -> None:
-    """Money is not credits."""
-    account = given(Account, *opened(), PrizeAwarded(amount_cents=5000, currency="usd", rank=1)).aggregate
-    assert account.available == 1000
+FIRST_PRIZE = PrizeAwarded(amount_cents=5000, currency="usd", rank=1)
+
+
+def test_prize_is_awarded_once_and_moves_no_credits() -> None:
+    """Money is not credits; what was awarded stands, and answers whoever asks again, for whatever prize."""
+    winning = given(Account, *opened()).when(lambda a: a.award_prize(rank=1, amount_cents=5000, currency="usd"))
+    assert winning.then(FIRST_PRIZE).available == 1000
+    again = given(Account, *opened(), FIRST_PRIZE).when(
+        lambda a: a.award_prize(rank=2, amount_cents=3000, currency="usd")
+    )
+    assert again.then().prize is again.facts[-1]

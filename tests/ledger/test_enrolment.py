@@ -24,6 +24,7 @@ from tests.ledger.desks import Append, once, replace_append
 from tests.ledger.playing import PATIENCE, House
 
 PLAYER = UUID(int=1)
+PAYMENT = UUID(int=0xA)
 LATE = Rules(late_entry=True, pool_max=2)
 TICK = timedelta(microseconds=1)
 
@@ -52,10 +53,11 @@ def pool_sizes(house: House) -> Counter[str]:
 def test_enrolment_links_player_and_entry_in_one_table(house: House) -> None:
     """The log knows the entry only, with the rules that it accepted and how it was paid."""
     house.open_week()
-    fact = enrolling(house, via="week_pass", payment_id="p1")
+    fact = enrolling(house, via="week_pass", payment_id=str(PAYMENT))
     entry = house.ledger.entries.entry_of(player_id=PLAYER, week=WEEK)
     assert entry is not None
-    assert fact.event == EntryEnrolled(entry=entry, payment_id="p1", rules_hash=rules_hash(RULES), via="week_pass")
+    bought = {"payment_id": str(PAYMENT), "via": "week_pass"}
+    assert fact.event == EntryEnrolled(entry=entry, rules_hash=rules_hash(RULES), **bought)
     assert [each.entry for each in house.ledger.entries.entries_of(player_id=PLAYER)] == [entry]
     assert str(PLAYER) not in str([fact.event for fact in house.facts()])
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from ledger.entry import NotEnrolled, Registration
-from ledger.events import EntryEnrolled, EntryWithdrawn
+from uuid import UUID
+
+import pytest
+
+from ledger.entry import AlreadyEnrolled, NotEnrolled, Registration
+from ledger.events import EntryEnrolled, EntryWithdrawn, Event
 from ledger.facts import Fact
 from tests.examples import ENTRY
 from tests.given import given
 
 ENROLLED = EntryEnrolled(entry=ENTRY, payment_id=None, rules_hash="r1", via="free")
 WITHDRAWN = EntryWithdrawn(reason="player")
+PAYMENT = UUID(int=0xA)
+BY_PASS = EntryEnrolled(entry=ENTRY, payment_id=str(PAYMENT), rules_hash="r1", via="week_pass")
 
 
 def enrolling(registration: Registration) -> Fact:
@@ -30,10 +36,26 @@ def test_entry_is_enrolled_once() -> None:
 
 def test_enrolment_records_how_it_was_paid() -> None:
     """A week pass names its payment."""
-    paid = EntryEnrolled(entry=ENTRY, payment_id="p1", rules_hash="r1", via="week_pass")
-    given(Registration).when(lambda r: r.enrol(entry=ENTRY, via="week_pass", rules_hash="r1", payment_id="p1")).then(
-        paid
+    asked = given(Registration).when(
+        lambda r: r.enrol(entry=ENTRY, via="week_pass", rules_hash="r1", payment_id=str(PAYMENT))
     )
+    registration = asked.then(BY_PASS)
+    assert registration.is_paid_by(PAYMENT)
+    assert not registration.is_paid_by(UUID(int=0xB))
+
+
+@pytest.mark.parametrize("history", [(), (ENROLLED,), (BY_PASS, WITHDRAWN), (BY_PASS, WITHDRAWN, ENROLLED)])
+def test_pass_pays_for_the_enrolment_that_it_brought_only(history: tuple[Event, ...]) -> None:
+    """Neither for one that came otherwise, nor for one that was withdrawn."""
+    assert not given(Registration, *history).aggregate.is_paid_by(PAYMENT)
+
+
+def test_who_takes_part_needs_no_pass() -> None:
+    """Until the entry is withdrawn; asking changes nothing."""
+    requiring = Registration.require_not_enrolled
+    given(Registration).when(requiring).then()
+    given(Registration, ENROLLED).when(requiring).raises(AlreadyEnrolled, "takes part in the week already")
+    given(Registration, ENROLLED, WITHDRAWN).when(requiring).then()
 
 
 def test_entry_withdraws_once_and_may_come_back() -> None:

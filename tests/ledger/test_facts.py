@@ -12,8 +12,9 @@ from uuid import UUID
 
 import pytest
 import rfc8785
+from msgspec import structs
 
-from ledger.events import ChunkSettled, StakePlaced, WeekSettled
+from ledger.events import ChunkSettled, PrizeHeld, StakePlaced, WeekSettled, event_types
 from ledger.facts import (
     UPCASTS,
     Fact,
@@ -195,10 +196,29 @@ def test_export_keeps_the_stored_bytes_of_an_older_schema() -> None:
 
 
 def test_older_schema_without_an_upcast_stops_the_reader() -> None:
-    """There is none to forget: nothing was ever written under another schema."""
-    assert UPCASTS == {}
+    """Nothing of this topic was ever written under another schema."""
     with pytest.raises(UnreadableEvent, match="schema 0"):
         decode(record("week.settled", {"count": 3, "hash": "s3"}, schema=0))
+
+
+def test_prize_held_of_the_first_schema_is_still_read() -> None:
+    """It gave no reason: only an operator held prizes then, and said not why."""
+    first = {"amount_cents": 5000, "currency": "usd", "entry": str(UUID(int=7)), "kind": "prize", "paid_at": None}
+    first |= {"payment_id": "p1", "week": "2026-W47"}
+    today = PrizeHeld(**first | {"entry": UUID(int=7)}, reason="operator", why="")  # type: ignore[arg-type]
+    assert decode(record("payment.prize_held", first)) == today
+    said = {"reason": "tax", "why": "over the year's threshold"}
+    assert decode(record("payment.prize_held", first | said, schema=2)) == structs.replace(today, **said)
+    with pytest.raises(UnreadableEvent, match="reason"):
+        decode(record("payment.prize_held", first, schema=2))
+
+
+def test_upcasts_lead_to_todays_schema() -> None:
+    """Each is from a schema of a known topic to its next, so that every older one arrives at today's."""
+    for topic, schema in UPCASTS:
+        assert 1 <= schema < event_types()[topic].SCHEMA
+    for topic, event in event_types().items():
+        assert {(topic, schema) for schema in range(1, event.SCHEMA)} <= UPCASTS.keys()
 
 
 def test_first_events_may_be_read_by_many_threads_at_once() -> None:

@@ -72,9 +72,16 @@ def test_overtime_counts_in_us_leagues_and_not_in_soccer(league: str, counts: bo
         ({"stake_min": 10, "stake_max": 9}, "stake_max"),
         ({"settlement_deadline_hours": -1}, "settlement_deadline_hours"),
         ({"prizes": (Prize(amount_cents=0, rank=1),)}, "prizes"),
+        ({"prizes": (Prize(amount_cents=500, rank=0),)}, "prizes"),
+        ({"prizes": (Prize(amount_cents=500, rank=1), Prize(amount_cents=300, rank=1))}, "prizes"),
     ],
 )
 def test_values_that_no_week_can_be_played_by_are_named(changed: dict[str, Any], named: str) -> None:
     """A week is opened by sound rules only: counts from one, hours from zero."""
     assert Rules(**changed).unsound() == [named]
     assert Rules().unsound() == []
+
+
+def test_table_of_prizes_may_leave_places_out() -> None:
+    """In any order, too: a place that it does not name has no prize."""
+    assert Rules(prizes=(Prize(amount_cents=100, rank=10), Prize(amount_cents=500, rank=1))).unsound() == []

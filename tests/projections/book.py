@@ -10,7 +10,16 @@ from uuid import UUID, uuid5
 
 from ledger import events
 from ledger.facts import Fact
-from ledger.ids import game_id, market_id, odds_id, pool_id, registration_stream, settlement_stream, week_stream
+from ledger.ids import (
+    game_id,
+    market_id,
+    odds_id,
+    pool_id,
+    purchase_stream,
+    registration_stream,
+    settlement_stream,
+    week_stream,
+)
 from ledger.instants import Instant
 from ledger.odds import payout
 from ledger.recorder import Batch, LogRecorder
@@ -20,6 +29,8 @@ from projections.rows import Rows
 
 START = Instant(2026, 11, 16, 5, tzinfo=UTC)
 KICK_OFF = Instant(2026, 11, 19, 1, 15, tzinfo=UTC)
+# How many kinds of moves `random_week` knows.
+KINDS_OF_MOVES = 19
 
 
 class Book:
@@ -32,6 +43,9 @@ class Book:
         self.available: dict[UUID, int] = {}
         self.bets: dict[UUID, tuple[UUID, events.StakePlaced]] = {}
         self.outcomes: dict[UUID, tuple[str, int]] = {}
+        self.passes: list[int] = []
+        self.withdrawn: list[int] = []
+        self.winners: set[UUID] = set()
         self._versions: Counter[UUID] = Counter()
         self._appended = 0
 
@@ -80,6 +94,29 @@ class Book:
 
     def withdraw(self, number: int) -> Fact:
         return self.add(registration_stream(self.entry(number)), events.EntryWithdrawn(reason="player"))
+
+    def payment(self, number: int) -> UUID:
+        """Return the id of the payment that an entry is bought with, or whatever else it is for."""
+        return uuid5(week_stream(self.week), f"payment {number}")
+
+    def buy_pass(self, number: int) -> Fact:
+        """Enrol an entry by the payment of its number; returns the PaymentAccepted."""
+        self.enrol(number)
+        return self.accept(number, kind="weekly_pass")
+
+    def accept(self, number: int, *, kind: str = "buy_back", entry: UUID | None = None) -> Fact:
+        payment = self.payment(number)
+        accepted = events.PaymentAccepted(entry=entry or self.entry(number), kind=kind, payment_id=str(payment))
+        return self.add(purchase_stream(payment), accepted)
+
+    def refuse(self, number: int, *, kind: str = "weekly_pass", reason: str = "late") -> Fact:
+        payment = self.payment(number)
+        refused = events.PaymentRefused(kind=kind, payment_id=str(payment), reason=reason)
+        return self.add(purchase_stream(payment), refused)
+
+    def award(self, entry: UUID, amount_cents: int = 5000, *, rank: int = 1) -> Fact:
+        self.winners.add(entry)
+        return self.add(entry, events.PrizeAwarded(amount_cents=amount_cents, currency="usd", rank=rank))
 
     def draw(self, sizes: Mapping[str, int]) -> list[UUID]:
         """Freeze, draw, open and grant, and group: pools of some sizes by name; returns all entries."""
@@ -252,8 +289,29 @@ def random_week(log: str, moves: Sequence[tuple[int, int, int]]) -> Book:
     games = [book.list_game("one"), book.list_game("two")]
     resolutions: Counter[UUID] = Counter()
     for what, which, much in moves:
-        _move(book, entries, games, resolutions, what % 15, which, much)
+        _move(book, entries, games, resolutions, what % KINDS_OF_MOVES, which, much)
+        _money_move(book, entries, what % KINDS_OF_MOVES, which, much)
     return book
+
+
+def _money_move(book: Book, entries: list[UUID], what: int, which: int, much: int) -> None:
+    number = 1000 + len(book.facts)
+    winner = entries[which % len(entries)]
+    match what:
+        case 15:
+            book.buy_pass(number)
+            book.passes.append(number)
+        case 16 if len(book.passes) > 1:
+            book.withdrawn.append(book.passes.pop(which % len(book.passes)))
+            book.withdraw(book.withdrawn[-1])
+            if much % 2:
+                book.enrol(book.withdrawn[-1])
+        case 17 if len(book.withdrawn) > 1 and much % 3:
+            book.refuse(book.withdrawn.pop(which % len(book.withdrawn)), reason="withdrawn")
+        case 17:
+            book.refuse(number)
+        case 18 if winner not in book.winners:
+            book.award(winner, much)
 
 
 def _move(

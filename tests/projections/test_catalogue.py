@@ -14,6 +14,7 @@ from projections.bets import Bets
 from projections.board import Board
 from projections.catalogue import UnknownProjection, migrations, projections
 from projections.leaderboard import Leaderboard
+from projections.payments import PaymentsView
 from projections.pools import Pools
 from projections.projection import Projection
 from projections.registrations import Registrations
@@ -21,15 +22,36 @@ from projections.rows import Row, Rows, columns
 from projections.settlements import Settlements
 from projections.view import View
 from projections.weeks import Weeks
-from tests.projections.book import fold, random_week
+from tests.projections.book import KINDS_OF_MOVES, Book, fold, random_week
+from tests.projections.office import random_office
 
-VIEWS: tuple[type[View], ...] = (Weeks, Pools, Accounts, Bets, Leaderboard, Board, Settlements, Registrations)
+VIEWS: tuple[type[View], ...] = (
+    Weeks,
+    Pools,
+    Accounts,
+    Bets,
+    Leaderboard,
+    Board,
+    Settlements,
+    Registrations,
+    PaymentsView,
+)
 
 
-def test_there_are_eight_projections() -> None:
+def test_there_are_nine_projections() -> None:
     """Each is found by its name too."""
     names = [projection.name for projection in projections()]
-    assert names == ["weeks", "pools", "accounts", "bets", "leaderboard", "board", "settlements", "registrations"]
+    assert names == [
+        "weeks",
+        "pools",
+        "accounts",
+        "bets",
+        "leaderboard",
+        "board",
+        "settlements",
+        "registrations",
+        "payments",
+    ]
     assert [projection.name for projection in projections("bets")] == ["bets"]
 
 
@@ -77,10 +99,15 @@ def test_a_row_has_the_columns_of_its_table(projection: Projection, datastore: D
 def test_keys_name_every_row_that_a_fact_needs(projection: Projection) -> None:
     """Fact by fact, with nothing loaded but what `keys` names, the rows become those of one fold."""
     chance = random.Random(1)
-    moves = [(chance.randrange(15), chance.randrange(50), chance.randrange(500)) for _ in range(600)]
-    facts = random_week("2026-W47", moves).facts
+    moves = [(chance.randrange(KINDS_OF_MOVES), chance.randrange(50), chance.randrange(500)) for _ in range(600)]
+    for book in (random_week("2026-W47", moves), random_office(moves)):
+        expected = fold(projection, book.facts)
+        assert fold_singly(projection, book) == {each: expected.all(each) for each in projection.tables}
+
+
+def fold_singly(projection: Projection, book: Book) -> dict[type[Row], dict[Any, Row]]:
     tables: dict[type[Row], dict[Any, Row]] = {row_type: {} for row_type in projection.tables}
-    for fact in facts:
+    for fact in book.facts:
         touched = projection.touched([fact])
         rows = Rows({row_type: {key: tables[row_type].get(key) for key in touched[row_type]} for row_type in touched})
         projection.fold(rows, [fact])
@@ -88,5 +115,4 @@ def test_keys_name_every_row_that_a_fact_needs(projection: Projection) -> None:
             tables[row_type] |= {row.key: row for row in added + changed}
             for key in removed:
                 del tables[row_type][key]
-    expected = fold(projection, facts)
-    assert tables == {row_type: expected.all(row_type) for row_type in projection.tables}
+    return tables

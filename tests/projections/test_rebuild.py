@@ -17,10 +17,10 @@ from projections.catalogue import UnknownProjection, projections
 from projections.projection import ProjectionStopped
 from projections.rebuild import Difference, rebuild, verify
 from projections.runner import Runner
-from tests.projections.book import Book, random_week
+from tests.projections.book import KINDS_OF_MOVES, Book, random_week
 from tests.projections.conftest import Project
 
-MOVES = [(number % 15, number * 7, number * 11) for number in range(150)]
+MOVES = [(number % KINDS_OF_MOVES, number * 7, number * 11) for number in range(150)]
 _numbers = count(1)
 
 
@@ -36,7 +36,7 @@ def tamper(datastore: Datastore, statement: str, *values: object) -> None:
 
 
 @given(
-    moves=st.lists(st.tuples(st.integers(0, 14), st.integers(0, 50), st.integers(0, 500)), max_size=60),
+    moves=st.lists(st.tuples(st.integers(0, KINDS_OF_MOVES - 1), st.integers(0, 50), st.integers(0, 500)), max_size=60),
     limits=st.lists(st.integers(1, 30), min_size=1, max_size=5),
 )
 @settings(

@@ -391,7 +391,8 @@ export interface paths {
          *     with `rules_changed`, and the `rules_hash` of the week, where they are others. Refused with `registration_closed`
          *     from the week's start on, unless its rules allow late entry; with `restricted` during a pause or a suspension; and
          *     where the service asks for an age or a place, with `age_unknown`, `too_young`, `jurisdiction_unknown` or
-         *     `jurisdiction_not_served`.
+         *     `jurisdiction_not_served`; with `dispute_open` while a payment of the player's is disputed. Where taking part costs
+         *     a pass or a subscription, `pass_required` says so: whoever has one is enrolled by it, and gets that answer here.
          */
         post: operations["enrol"];
         /**
@@ -750,10 +751,38 @@ export interface paths {
          * Open a checkout
          * @description Open a checkout; the same Idempotency-Key again gets the first one.
          *
-         *     Refused with `payments_off` where nothing is sold: the game is free there. With `unknown_week` for a week that is
-         *     none.
+         *     While a checkout for the same is open, another key gets that one, too. Refused with `payments_off` where nothing of
+         *     the kind is sold: the game goes on without it. With `unknown_week` for a week that is none, or not open.
+         *
+         *     A pass is refused with `registration_closed` from half an hour before the week on, and with `already_enrolled`; a
+         *     buy-back with `account_not_open`, `betting_closed` or `buy_back_refused` unless it could be credited now; a second
+         *     subscription with `already_subscribed`. Who may not take part is refused as they would be on enrolment: with
+         *     `restricted`, `dispute_open`, `age_unknown`, `too_young`, `jurisdiction_unknown` or `jurisdiction_not_served`;
+         *     `spend_limit_reached` names the limit that the player has set. A key whose checkout was never opened, and cannot be
+         *     any more, is answered with `checkout_expired`; what the payment provider will not open with `payment_refused`.
+         *     After `payments_unavailable` repeat the request with the same key: nothing is opened twice.
          */
         post: operations["create_checkout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/payments/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return what is sold, at which price, and whether taking part is free
+         * @description Return what is sold, at which price, and whether taking part is free.
+         */
+        get: operations["list_offers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -814,6 +843,122 @@ export interface paths {
         get: operations["get_receipt"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the player's subscription, null where there is none (any more)
+         * @description Return the player's subscription, null where there is none (any more).
+         */
+        get: operations["get_my_subscription"];
+        put?: never;
+        post?: never;
+        /**
+         * End the subscription when what was paid for is over
+         * @description End the subscription when what was paid for is over; again, the same answer.
+         *
+         *     Refused with `unknown_subscription` where there is none, and with `payments_off` where none is looked after here.
+         *     With `payments_unavailable` and `payment_moved` ask again.
+         */
+        delete: operations["end_my_subscription"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/prizes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the player's prizes, and what each waits for
+         * @description Return the player's prizes, and what each waits for.
+         */
+        get: operations["list_my_prizes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/payout-account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the page on which the player opens the account that prizes are sent to, or completes it
+         * @description Make the page on which the player opens the account that prizes are sent to, or completes it.
+         *
+         *     Refused with `payments_off` where prizes are not paid, and with `payment_refused` where the provider will not have
+         *     it. After `payments_unavailable` and `payment_moved` ask again: it is the same account.
+         */
+        post: operations["open_payout_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/identity-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the page on which the provider checks who the player is
+         * @description Make the page on which the provider checks who the player is; after one that failed, a new one.
+         *
+         *     Refused with `payments_off` where prizes are not paid, and with `payment_refused` where the provider will not have
+         *     it. After `payments_unavailable` and `payment_moved` ask again: it is the same check.
+         */
+        post: operations["begin_identity_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an event of Stripe's
+         * @description Take an event of Stripe's; one that was taken before changes nothing.
+         *
+         *     Refused with `signature_invalid` unless it is signed by one of the service's secrets. After `payments_unavailable`
+         *     or `payment_moved` Stripe sends it again, and what never came is asked for. `not_found` where nothing is sold.
+         */
+        post: operations["take_stripe_event"];
         delete?: never;
         options?: never;
         head?: never;
@@ -948,6 +1093,133 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/prizes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return prizes, newest first
+         * @description Return prizes, newest first: all, of a week, or in a state.
+         */
+        get: operations["list_prizes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/prizes/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the prize of an entry
+         * @description Return the prize of an entry. Refused with `unknown_prize` where it has won none.
+         */
+        get: operations["get_prize"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/prizes/{entry}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a prize back until an operator releases it
+         * @description Keep a prize back until an operator releases it; again, it stays so.
+         *
+         *     Refused with `unknown_prize` and `prize_paid_already`.
+         */
+        post: operations["hold_prize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/prizes/{entry}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have what holds a prize count no longer
+         * @description Have what holds a prize count no longer: an operator's hold, a dispute, the tax form, the identity check.
+         *
+         *     Refused with `unknown_prize`, `prize_paid_already`, and `prize_not_releasable` where nothing holds it, or what only
+         *     the winner can mend. Again, it stays released.
+         */
+        post: operations["release_prize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/prizes/{entry}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a payment tried once more that failed
+         * @description Have a payment tried once more that failed; again, it is one more try.
+         *
+         *     Refused with `unknown_prize`, `prize_paid_already`, and `prize_not_releasable` where it has not failed.
+         */
+        post: operations["retry_prize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return payments, newest first
+         * @description Return payments, newest first: all, or for a week, or those that are to be given back and are not yet.
+         */
+        get: operations["list_all_payments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/keys": {
         parameters: {
             query?: never;
@@ -1001,7 +1273,7 @@ export interface paths {
         };
         /**
          * Return players, newest first
-         * @description Return players, newest first: all, or by address, part of a name, or whether they share a device.
+         * @description Return players, newest first: all, or by address, part of a name, entry, or whether they share a device.
          */
         get: operations["list_players"];
         put?: never;
@@ -1062,6 +1334,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/players/{player_id}/tax-form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note that a player's tax form is there
+         * @description Note that a player's tax form is there: no prize waits for it any more. Again, it stays as noted first.
+         */
+        post: operations["note_tax_form"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/me/profile": {
         parameters: {
             query?: never;
@@ -1096,8 +1388,9 @@ export interface paths {
          * @description Erase one's account and all that is kept about oneself, at once and for good.
          *
          *     Entries of weeks to come are withdrawn, sessions end. A week that has begun is played to its end by an entry that
-         *     is nobody's, shown as a former player. The e-mail address can sign up again, as somebody new; restrictions in
-         *     force meet them there. Refused with `wrong_password`.
+         *     is nobody's, shown as a former player. A subscription is ended; of what was paid the ledger keeps the amounts, as
+         *     nobody's, and a prize that is not paid yet never will be. The e-mail address can sign up again, as somebody new;
+         *     restrictions in force meet them there. Refused with `wrong_password`.
          */
         post: operations["erase_me"];
         delete?: never;
@@ -1773,6 +2066,14 @@ export interface components {
             status?: string;
         };
         /**
+         * IdentityPage
+         * @description A page of the payment provider's, to send the player to at once; null where it is known who they are.
+         */
+        IdentityPage: {
+            /** @example https://verify.example.com/start/abc */
+            url: string | null;
+        };
+        /**
          * InForce
          * @description What bars the player from enrolling and betting: cool_off, self_exclusion or suspension.
          *
@@ -2220,6 +2521,28 @@ export interface components {
             at: string;
         };
         /**
+         * Offer
+         * @description What can be paid for: once, or, a subscription, every week.
+         */
+        Offer: {
+            /** @enum {string} */
+            kind: "weekly_pass" | "buy_back" | "subscription";
+            /** @example 500 */
+            amount_cents: number;
+            /** @example usd */
+            currency: string;
+        };
+        /**
+         * Offers
+         * @description All that can be paid for here, nothing where the service takes no payments.
+         *
+         *     `entry_is_free`: anybody may take part in a week without a pass or a subscription.
+         */
+        Offers: {
+            data: components["schemas"]["Offer"][];
+            entry_is_free: boolean;
+        };
+        /**
          * OpenWeek
          * @description Where a week's rules differ from the defaults: names and values as in `GET /api/weeks/{week}/rules`.
          */
@@ -2236,6 +2559,15 @@ export interface components {
         /** Page[ApiKeyShown] */
         Page_ApiKeyShown_: {
             data: components["schemas"]["ApiKeyShown"][];
+            has_more: boolean;
+            /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
+            next_cursor: string | null;
+            /** @example null */
+            previous_cursor: string | null;
+        };
+        /** Page[PaymentListed] */
+        Page_PaymentListed_: {
+            data: components["schemas"]["PaymentListed"][];
             has_more: boolean;
             /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
             next_cursor: string | null;
@@ -2261,6 +2593,50 @@ export interface components {
             previous_cursor: string | null;
         };
         /**
+         * PayeeShown
+         * @description How prizes are paid to a player, as far as that is known. `identity_status`: open, verified or failed.
+         */
+        PayeeShown: {
+            account_is_active: boolean;
+            /** @example verified */
+            identity_status: string | null;
+            tax_form_at: string | null;
+        };
+        /**
+         * PaymentListed
+         * @description A payment as the ledger has it, in cents. `status`: open, paid, expired or failed; `dispute`: open, won or lost.
+         *
+         *     `outcome` and `reason` are those of `GET /api/payments`. `entry` is null as long as the payer has none.
+         */
+        PaymentListed: {
+            /** Format: uuid */
+            payment_id: string;
+            /** @example buy_back */
+            kind: string;
+            /** @example 2026-W47 */
+            week: string | null;
+            entry: string | null;
+            /** @example paid */
+            status: string;
+            outcome: ("credited" | "refused") | null;
+            /** @example late */
+            reason: string | null;
+            /** @example 500 */
+            amount_cents: number;
+            /** @example usd */
+            currency: string;
+            /** @example 0 */
+            refunded_cents: number;
+            dispute: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            opened_at: string;
+            paid_at: string | null;
+            refunded_at: string | null;
+        };
+        /**
          * PaymentPage
          * @description Some of the player's payments, newest first.
          */
@@ -2274,10 +2650,17 @@ export interface components {
         };
         /**
          * PaymentShown
-         * @description A payment. `status`: open, paid, expired, failed, refunded or disputed.
+         * @description A payment. `status`: open, paid, expired, failed, refunded (all of it) or disputed (open, or lost by us).
          *
-         *     Send the player to `checkout_url` while it is open; it can be paid until `expires_at`. `week` is null for a
-         *     subscription. `amount_cents` is a whole number of cents of `currency` (ISO 4217, lower case).
+         *     Send the player to `checkout_url` while it is there; it can be paid until `expires_at`. `week` is null for a
+         *     subscription. `amount_cents` is a whole number of cents of `currency` (ISO 4217, lower case), and so is
+         *     `refunded_cents`, what of it went back.
+         *
+         *     `outcome` is null until it is decided what comes of a paid one: `credited`, it gave what it was for, or `refused`,
+         *     it goes back by itself. A subscription is refused or stays null: it enrols week after week. The `reason` of a
+         *     refusal, as an app may put it: `late`, paid after the cutoff, or after the week had begun; `second`, bought twice;
+         *     `not_bust`, there were credits left, or bets open; `withdrawn`, the player withdrew from the week; `not_admitted`,
+         *     the player may not take part for now; `erased`, the account was erased. More may be added.
          */
         PaymentShown: {
             /** Format: uuid */
@@ -2288,10 +2671,15 @@ export interface components {
             week: string | null;
             /** @enum {string} */
             status: "open" | "paid" | "expired" | "failed" | "refunded" | "disputed";
+            outcome: ("credited" | "refused") | null;
+            /** @example late */
+            reason: string | null;
             /** @example 500 */
             amount_cents: number;
             /** @example usd */
             currency: string;
+            /** @example 0 */
+            refunded_cents: number;
             checkout_url: string | null;
             /**
              * Format: date-time
@@ -2439,6 +2827,7 @@ export interface components {
             person: components["schemas"]["Profile"];
             restrictions: components["schemas"]["RestrictionShown"][];
             entries: components["schemas"]["EntryListed"][];
+            payee: components["schemas"]["PayeeShown"];
             shares_device_with: components["schemas"]["SharingShown"][];
             log: components["schemas"]["NoteShown"][];
         };
@@ -2487,6 +2876,122 @@ export interface components {
             decimal: string;
         };
         /**
+         * PrizeList
+         * @description The player's prizes, newest first.
+         */
+        PrizeList: {
+            data: components["schemas"]["PrizeShown"][];
+        };
+        /**
+         * PrizeListed
+         * @description A prize, and how its payment stands. `state`: owed, held, failed or paid.
+         *
+         *     `reason` is what holds it (`erased`, `dispute`, `payout_account`, `identity`, `tax`, `operator`), or the provider's
+         *     code for why it failed; `why` an operator's words. `attempt` counts failures. `changed_at` is null as long as
+         *     nothing has come of it.
+         */
+        PrizeListed: {
+            /** Format: uuid */
+            entry: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example W2026-47-A */
+            pool_name: string;
+            /** @example 1 */
+            rank: number;
+            /** @example 5000 */
+            amount_cents: number;
+            /** @example usd */
+            currency: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            awarded_at: string;
+            /** @enum {string} */
+            state: "owed" | "held" | "failed" | "paid";
+            /** @example identity */
+            reason: string | null;
+            why: string | null;
+            attempt: number;
+            paid_at: string | null;
+            changed_at: string | null;
+        };
+        /**
+         * PrizePage
+         * @description Some prizes, newest first. `totals` are those of all prizes of the week that was asked for, null without one.
+         */
+        PrizePage: {
+            data: components["schemas"]["PrizeListed"][];
+            has_more: boolean;
+            /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
+            next_cursor: string | null;
+            /** @example null */
+            previous_cursor: string | null;
+            totals: components["schemas"]["PrizeTotalShown"][] | null;
+        };
+        /**
+         * PrizeShown
+         * @description A prize. `state`: owed, held, failed (we try again) or paid. It is sent to the player's payout account.
+         *
+         *     `reason` is what holds it: `payout_account`, `identity` and `tax` wait for the player, and `to_do` says for what;
+         *     `dispute` and `operator` for us, and `why` is what an operator says of it. More reasons may be added.
+         */
+        PrizeShown: {
+            /** Format: uuid */
+            entry: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example W2026-47-A */
+            pool_name: string;
+            /** @example 1 */
+            rank: number;
+            /** @example 5000 */
+            amount_cents: number;
+            /** @example usd */
+            currency: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            awarded_at: string;
+            /** @enum {string} */
+            state: "owed" | "held" | "failed" | "paid";
+            /** @example payout_account */
+            reason: string | null;
+            why: string | null;
+            to_do: string | null;
+            paid_at: string | null;
+        };
+        /**
+         * PrizeStands
+         * @description How a prize stands now; `position` is a token to read it with (`?after=`), null where nothing had to change.
+         */
+        PrizeStands: {
+            /** Format: uuid */
+            entry: string;
+            /** @enum {string} */
+            state: "owed" | "held" | "failed" | "paid";
+            /** @example operator */
+            reason: string | null;
+            /** @example office:311 */
+            position: string | null;
+        };
+        /**
+         * PrizeTotalShown
+         * @description How many prizes of a week are in a state, and how much they are together.
+         */
+        PrizeTotalShown: {
+            /** @enum {string} */
+            state: "owed" | "held" | "failed" | "paid";
+            /** @example usd */
+            currency: string;
+            /** @example 12 */
+            number: number;
+            /** @example 60000 */
+            amount_cents: number;
+        };
+        /**
          * Problem
          * @description An RFC 9457 problem. Branch on `code`.
          *
@@ -2503,7 +3008,7 @@ export interface components {
              * @description More may be added.
              * @enum {string}
              */
-            code: "account_not_open" | "age_unknown" | "already_set" | "already_there" | "betting_closed" | "body_too_large" | "buy_back_refused" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "email_taken" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "malformed" | "market_closed" | "method_not_allowed" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "payments_off" | "preflight_refused" | "projections_behind" | "quote_changed" | "rate_limited" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "slip_spans_weeks" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_entry" | "unknown_game" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_session" | "unknown_week" | "unsound_rules" | "unsupported_media_type" | "week_not_resolved" | "wrong_credentials" | "wrong_password" | "wrong_seed";
+            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "betting_closed" | "body_too_large" | "buy_back_refused" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dispute_open" | "email_taken" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "preflight_refused" | "prize_not_releasable" | "prize_paid_already" | "projections_behind" | "quote_changed" | "rate_limited" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_entry" | "unknown_game" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_session" | "unknown_subscription" | "unknown_week" | "unsound_rules" | "unsupported_media_type" | "week_not_resolved" | "wrong_credentials" | "wrong_password" | "wrong_seed";
             request_id: string;
             /** @default null */
             quote?: components["schemas"]["QuoteShown"] | null;
@@ -2546,6 +3051,14 @@ export interface components {
             date_of_birth: string | null;
             /** @example US-NY */
             jurisdiction: string | null;
+        };
+        /**
+         * ProvidersPage
+         * @description A page of the payment provider's, to send the player to at once: it lives for some minutes.
+         */
+        ProvidersPage: {
+            /** @example https://connect.example.com/setup/e/acct_1/abc */
+            url: string;
         };
         /**
          * PublicKey
@@ -2729,6 +3242,14 @@ export interface components {
             reason: string;
             lifted_at: string | null;
             is_in_force: boolean;
+        };
+        /**
+         * ReturnTo
+         * @description Where the provider's pages lead when the player is done: a page of one of the service's origins.
+         */
+        ReturnTo: {
+            /** @example https://app.example.org/prizes */
+            return_url?: string | null;
         };
         /**
          * RulesShown
@@ -2939,6 +3460,18 @@ export interface components {
             available: number | null;
         };
         /**
+         * SubscriptionShown
+         * @description A subscription. `status` is the provider's: active and trialing enrol in each week, past_due waits for a payment.
+         *
+         *     `renews` until it is ended; then it goes on until `ends_at`, when what was paid for is over.
+         */
+        SubscriptionShown: {
+            /** @example active */
+            status: string;
+            ends_at: string | null;
+            renews: boolean;
+        };
+        /**
          * Suspend
          * @description Why a player is suspended, which they can read, and until when; without `until`, until it is lifted.
          */
@@ -2946,6 +3479,19 @@ export interface components {
             /** @example ticket 4711 */
             reason: string;
             until?: string | null;
+        };
+        /**
+         * Taken
+         * @description The message is taken, and need not be sent again.
+         */
+        Taken: Record<string, never>;
+        /**
+         * TaxForm
+         * @description Why it is noted that a player's tax form is there, such as where it is filed; the player can read it.
+         */
+        TaxForm: {
+            /** @example ticket 4711 */
+            reason: string;
         };
         /**
          * User
@@ -3076,6 +3622,14 @@ export interface components {
             position: string;
         };
         /**
+         * Why
+         * @description Why: it is kept in the ledger and public with it, and the winner reads it, so it names nobody.
+         */
+        Why: {
+            /** @example ticket 4711 */
+            reason: string;
+        };
+        /**
          * Withdrawal
          * @description An entry that no longer takes part.
          */
@@ -3182,6 +3736,7 @@ export type GameSettled = components['schemas']['GameSettled'];
 export type GameShown = components['schemas']['GameShown'];
 export type GamesOfDay = components['schemas']['GamesOfDay'];
 export type Health = components['schemas']['Health'];
+export type IdentityPage = components['schemas']['IdentityPage'];
 export type InForce = components['schemas']['InForce'];
 export type Index = components['schemas']['Index'];
 export type InvalidField = components['schemas']['InvalidField'];
@@ -3209,10 +3764,15 @@ export type MyWeek = components['schemas']['MyWeek'];
 export type NewApiKey = components['schemas']['NewApiKey'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NoteShown = components['schemas']['NoteShown'];
+export type Offer = components['schemas']['Offer'];
+export type Offers = components['schemas']['Offers'];
 export type OpenWeek = components['schemas']['OpenWeek'];
 export type PageApiKeyShown = components['schemas']['Page_ApiKeyShown_'];
+export type PagePaymentListed = components['schemas']['Page_PaymentListed_'];
 export type PagePlayerListed = components['schemas']['Page_PlayerListed_'];
 export type PageSessionShown = components['schemas']['Page_SessionShown_'];
+export type PayeeShown = components['schemas']['PayeeShown'];
+export type PaymentListed = components['schemas']['PaymentListed'];
 export type PaymentPage = components['schemas']['PaymentPage'];
 export type PaymentShown = components['schemas']['PaymentShown'];
 export type PersonalDataShown = components['schemas']['PersonalDataShown'];
@@ -3226,10 +3786,17 @@ export type PoolAndStanding = components['schemas']['PoolAndStanding'];
 export type PoolPage = components['schemas']['PoolPage'];
 export type PoolShown = components['schemas']['PoolShown'];
 export type Price = components['schemas']['Price'];
+export type PrizeList = components['schemas']['PrizeList'];
+export type PrizeListed = components['schemas']['PrizeListed'];
+export type PrizePage = components['schemas']['PrizePage'];
+export type PrizeShown = components['schemas']['PrizeShown'];
+export type PrizeStands = components['schemas']['PrizeStands'];
+export type PrizeTotalShown = components['schemas']['PrizeTotalShown'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemKind = components['schemas']['ProblemKind'];
 export type ProblemKinds = components['schemas']['ProblemKinds'];
 export type Profile = components['schemas']['Profile'];
+export type ProvidersPage = components['schemas']['ProvidersPage'];
 export type PublicKey = components['schemas']['PublicKey'];
 export type PublicKeys = components['schemas']['PublicKeys'];
 export type QuoteChanged = components['schemas']['QuoteChanged'];
@@ -3242,6 +3809,7 @@ export type Reset = components['schemas']['Reset'];
 export type ResetEvent = components['schemas']['ResetEvent'];
 export type RestrictionList = components['schemas']['RestrictionList'];
 export type RestrictionShown = components['schemas']['RestrictionShown'];
+export type ReturnTo = components['schemas']['ReturnTo'];
 export type RulesShown = components['schemas']['RulesShown'];
 export type Season = components['schemas']['Season'];
 export type SeasonLine = components['schemas']['SeasonLine'];
@@ -3254,7 +3822,10 @@ export type SlipAnswer = components['schemas']['SlipAnswer'];
 export type SlipBet = components['schemas']['SlipBet'];
 export type StandingsEvent = components['schemas']['StandingsEvent'];
 export type Statement = components['schemas']['Statement'];
+export type SubscriptionShown = components['schemas']['SubscriptionShown'];
 export type Suspend = components['schemas']['Suspend'];
+export type Taken = components['schemas']['Taken'];
+export type TaxForm = components['schemas']['TaxForm'];
 export type User = components['schemas']['User'];
 export type Verification = components['schemas']['Verification'];
 export type WeekChanged = components['schemas']['WeekChanged'];
@@ -3262,6 +3833,7 @@ export type WeekEvent = components['schemas']['WeekEvent'];
 export type WeekKept = components['schemas']['WeekKept'];
 export type WeekPage = components['schemas']['WeekPage'];
 export type WeekShown = components['schemas']['WeekShown'];
+export type Why = components['schemas']['Why'];
 export type Withdrawal = components['schemas']['Withdrawal'];
 export type Prize = components['schemas']['Prize'];
 export type Rules = components['schemas']['Rules'];
@@ -5054,7 +5626,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: You may not do this; `jurisdiction_not_served`: Weeks are not offered where you live; `restricted`: You may not enrol or bet for now; `too_young`: You are too young */
+            /** @description `pass_required`: A pass is required */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dispute_open`: One of your payments is disputed; `forbidden`: You may not do this; `jurisdiction_not_served`: Weeks are not offered where you live; `restricted`: You may not enrol or bet for now; `too_young`: You are too young */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6574,7 +7155,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: You may not do this */
+            /** @description `dispute_open`: One of your payments is disputed; `forbidden`: You may not do this; `jurisdiction_not_served`: Weeks are not offered where you live; `restricted`: You may not enrol or bet for now; `too_young`: You are too young */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6601,7 +7182,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `payments_off`: Payments are switched off here */
+            /** @description `account_not_open`: You have no account in this week; `age_unknown`: Your date of birth is not known; `already_enrolled`: You take part in this week already; `already_subscribed`: You have a subscription already; `betting_closed`: The week takes no stakes; `buy_back_refused`: You cannot buy back; `checkout_expired`: The checkout can be paid no longer; `jurisdiction_unknown`: Where you live is not known; `payment_refused`: The payment provider will not do this; `payments_off`: Payments are switched off here; `registration_closed`: The week no longer takes enrolments; `spend_limit_reached`: Your own limit is reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6635,6 +7216,53 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payments_unavailable`: The payment provider does not answer; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_offers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All that can be paid for here, nothing where the service takes no payments */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offers"];
                 };
             };
             /** @description `rate_limited`: Too many requests */
@@ -6921,6 +7549,579 @@ export interface operations {
                 };
             };
             /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_my_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionShown"] | null;
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_my_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_subscription`: No such subscription */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payments_off`: Payments are switched off here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payment_moved`: The payment changed meanwhile; `payments_unavailable`: The payment provider does not answer; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_prizes: {
+        parameters: {
+            query?: {
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The player's prizes, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrizeList"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_payout_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReturnTo"] | null;
+            };
+        };
+        responses: {
+            /** @description A page of the payment provider's, to send the player to at once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProvidersPage"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payment_refused`: The payment provider will not do this; `payments_off`: Payments are switched off here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payment_moved`: The payment changed meanwhile; `payments_unavailable`: The payment provider does not answer; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_identity_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReturnTo"] | null;
+            };
+        };
+        responses: {
+            /** @description A page of the payment provider's, to send the player to at once */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityPage"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payment_refused`: The payment provider will not do this; `payments_off`: Payments are switched off here */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payment_moved`: The payment changed meanwhile; `payments_unavailable`: The payment provider does not answer; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_stripe_event: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Stripe-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An event, byte for byte as Stripe signed it. */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The message is taken, and need not be sent again */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read; `signature_invalid`: The message is not the payment provider's */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payment_moved`: The payment changed meanwhile; `payments_unavailable`: The payment provider does not answer; `unavailable`: Unavailable for a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7584,6 +8785,688 @@ export interface operations {
             };
         };
     };
+    list_prizes: {
+        parameters: {
+            query?: {
+                week?: string;
+                state?: "owed" | "held" | "failed" | "paid";
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+                limit?: number;
+                /** @description A cursor of a page of this list. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Some prizes, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrizePage"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: The cursor is not one of ours; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_prize: {
+        parameters: {
+            query?: {
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path: {
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A prize, and how its payment stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrizeListed"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_entry`: No such entry; `unknown_prize`: No such prize */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hold_prize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description How a prize stands now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrizeStands"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_entry`: No such entry; `unknown_prize`: No such prize */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `prize_paid_already`: The prize has been paid */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release_prize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description How a prize stands now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrizeStands"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_entry`: No such entry; `unknown_prize`: No such prize */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `prize_not_releasable`: Nothing holds the prize that could be released; `prize_paid_already`: The prize has been paid */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_prize: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description How a prize stands now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrizeStands"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_entry`: No such entry; `unknown_prize`: No such prize */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `prize_not_releasable`: Nothing holds the prize that could be released; `prize_paid_already`: The prize has been paid */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_all_payments: {
+        parameters: {
+            query?: {
+                week?: string;
+                /** @description Only what was refused, and is not all given back. */
+                is_owed?: boolean;
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+                limit?: number;
+                /** @description A cursor of a page of this list. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PaymentListed_"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: The cursor is not one of ours; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_api_keys: {
         parameters: {
             query?: {
@@ -7866,6 +9749,8 @@ export interface operations {
                 email?: string;
                 /** @description Part of the name. */
                 name?: string;
+                /** @description An entry of theirs, such as one that has won a prize. */
+                entry?: string;
                 shares_device?: boolean;
                 /** @description Why you look, for the log that the player can read. */
                 reason?: string;
@@ -8324,6 +10209,131 @@ export interface operations {
             };
             /** @description `not_found`: There is nothing here; `unknown_player`: No such player */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    note_tax_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaxForm"];
+            };
+        };
+        responses: {
+            /** @description How prizes are paid to a player, as far as that is known */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayeeShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_player`: No such player */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -103,6 +103,13 @@ def test_the_codes_of_a_status_have_that_status(operations: dict[str, dict[str, 
             assert wrong == [], (where, status)
 
 
+def test_no_text_speaks_of_stakes_as_money(document: dict[str, Any]) -> None:
+    """The game is played on credits: nothing that players may read says otherwise."""
+    told = [*texts_in(document), *(kind.title for kind in KINDS.values())]
+    assert len(told) > 300
+    assert [text for text in told if re.search(r"\$\d|real money|gambl", text, re.IGNORECASE)] == []
+
+
 def test_every_schema_is_reached(document: dict[str, Any]) -> None:
     """No schema is left over, and none is missing."""
     components = document["components"]["schemas"]
@@ -148,6 +155,19 @@ def schemas_in(node: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(node, list):
         for child in node:
             yield from schemas_in(child)
+
+
+def texts_in(node: Any) -> Iterator[str]:
+    """Yield what is written for people below a node."""
+    if isinstance(node, dict):
+        for name, child in node.items():
+            if name in ("description", "summary", "title") and isinstance(child, str):
+                yield child
+            else:
+                yield from texts_in(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from texts_in(child)
 
 
 def examples_in(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:

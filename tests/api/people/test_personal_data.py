@@ -12,6 +12,7 @@ from api.identity.proofs import Purpose
 from api.people.personal_data import TABLES, WITHHELD, tables_about
 from ledger.facts import export_line
 from ledger.ids import registration_stream
+from tests.api.selling import Shop
 from tests.api.world import WEEK, User, World
 
 REFERRING = """
@@ -35,14 +36,14 @@ def test_every_table_about_a_person_is_exported(dsn: str) -> None:
     assert referring | {"players", "entries"} == set(TABLES)
 
 
-def test_every_column_is_exported_or_withheld_on_purpose(world: World) -> None:
+def test_every_column_is_exported_or_withheld_on_purpose(shop: Shop) -> None:
     """Each column of those tables is shown to the person, but for hashes of secrets."""
-    operator, ann = world.operator(), everywhere(world)
+    operator, ann = shop.operator(), everywhere(shop)
     keys = operator.post("/api/admin/keys", json={"role": "auditor", "name": "dashboard"})
     assert keys.status_code == 201
-    exported = tables_about(world.ledger, ann.id)
-    exported["api_keys"] = tables_about(world.ledger, operator.id)["api_keys"]
-    with world.ledger.datastore.connection() as connection:
+    exported = tables_about(shop.ledger, ann.id)
+    exported["api_keys"] = tables_about(shop.ledger, operator.id)["api_keys"]
+    with shop.ledger.datastore.connection() as connection:
         for table in TABLES:
             columns = {row["column_name"] for row in connection.execute(COLUMNS, (table,))}
             assert exported[table], f"{table} has no row: let everywhere() make one"
@@ -50,23 +51,25 @@ def test_every_column_is_exported_or_withheld_on_purpose(world: World) -> None:
             assert set(exported[table][0]) == columns - withheld, table
 
 
-def everywhere(world: World) -> User:
+def everywhere(shop: Shop) -> User:
     """Somebody of whom each table knows something."""
-    world.open_week()
-    ann = world.signup("Ann")
+    shop.open_week()
+    ann = shop.signup("Ann")
+    shop.bought(ann, "subscription")
+    assert ann.post("/api/me/payout-account").status_code == 200
     ann.post(f"/api/weeks/{WEEK}/entry", headers={"X-Device-Id": "a-phone-of-anns"})
     ann.request("PUT", "/api/me/limits", json={"weekly_cents": 2000, "monthly_cents": None})
     ann.post("/api/me/cool-off", json={"days": 1, "confirm": True})
-    world.services.proofs.issue(player_id=ann.id, purpose=Purpose.VERIFY_EMAIL)
-    world.operator().get(f"/api/admin/players/{ann.id}?reason=ticket")
+    shop.services.proofs.issue(player_id=ann.id, purpose=Purpose.VERIFY_EMAIL)
+    shop.operator().get(f"/api/admin/players/{ann.id}?reason=ticket")
     return ann
 
 
-def test_the_export_shows_no_secret(world: World) -> None:
+def test_the_export_shows_no_secret(shop: Shop) -> None:
     """Neither hashes nor tokens, nor what the device was called."""
-    ann = everywhere(world)
+    ann = everywhere(shop)
     text = json.dumps(export(ann))
-    player = world.services.players.player(ann.id)
+    player = shop.services.players.player(ann.id)
     assert player is not None
     for secret in (player.password_hash, ann.token, ann.refresh_token, "a-phone-of-anns"):
         assert secret not in text
@@ -98,3 +101,15 @@ def test_the_export_says_who_looked_at_the_person(world: World) -> None:
     assert (note["act"], note["reason"]) == ("looked at the player", "ticket 4711")
     assert UUID(note["operator_id"]) == operator.id
     assert export(operator)["tables"]["players"][0]["role"] == "operator"
+
+
+def test_what_was_paid_is_nobodys_after_an_erasure(shop: Shop) -> None:
+    """Who paid is forgotten; the ledger keeps that it was paid, as auditors need."""
+    ann = everywhere(shop)
+    (payment,) = ann.get("/api/payments").json()["data"]
+    # The pause that is in force bars nobody from erasing the account.
+    assert ann.post("/api/me/deletion", json={"password": "correct horse"}).status_code == 200
+    assert not any(tables_about(shop.ledger, ann.id).values())
+    kept = shop.services.views.payments.payment(UUID(payment["payment_id"]))
+    assert kept is not None
+    assert (kept.status, kept.amount_cents) == ("paid", 400)

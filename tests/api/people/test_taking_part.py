@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from api.people.taking_part import enrol
 from api.weeks import is_enrolled
 from tests.api.world import WEEK, World
 
@@ -60,7 +59,7 @@ def test_an_enrolment_during_an_erasure_is_withdrawn(world: World, monkeypatch: 
     made = []
 
     def enrol_first(player_id: UUID) -> object:
-        enrol(world.services, player_id=player_id, week=WEEK, via="free", request="late")
+        world.services.taking_part.enrol(player_id=player_id, week=WEEK, via="free", request="late")
         made.append(world.ledger.entries.entry_of(player_id=player_id, week=WEEK))
         return erase(player_id)
 
