@@ -15,6 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fairpool.clocks import system_clock
+from fairpool.sandbox.sandbox import Sandbox
+from fairpool.sandbox.standing_in import point_at, standing_in
+from fairpool.settings import Settings
 from ledger.instants import instant_text
 from ledger.weeks import following, starts_at, week_at
 from tests.journeys.program import environment
@@ -23,7 +27,7 @@ PATIENCE_SECONDS = 60
 
 
 def test_roles_in_processes_of_their_own_make_one_service(dsn: str, nats_url: str, tmp_path: Path) -> None:
-    """A game published to NATS reaches the API of another process, and a player enrols in a week opened by hand."""
+    """A game published to NATS reaches the API of another process, and a pass that is paid enrols its player."""
     configured = environment() | {
         "DATABASE_URL": dsn,
         "NATS_URL": nats_url,
@@ -39,8 +43,11 @@ def test_roles_in_processes_of_their_own_make_one_service(dsn: str, nats_url: st
     feed.write_bytes(_one_game(week))
     assert _run(configured, "migrate") == b"nothing to do\n"
     with ExitStack() as running:
+        settings, sandbox = running.enter_context(standing_in(Settings(), system_clock))
+        configured |= _selling(settings)
         url = running.enter_context(_role(configured, "api"))
-        for role in ("project", "feed", "settle", "clock"):
+        point_at(sandbox, url)
+        for role in ("project", "feed", "settle", "clock", "pay"):
             running.enter_context(_role(configured, role))
         _run(configured, "user", "create", "--role", "operator", "--email", "boss@example.com")
         with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
@@ -52,9 +59,35 @@ def test_roles_in_processes_of_their_own_make_one_service(dsn: str, nats_url: st
                 "/api/auth/signup", json={"email": "p@example.com", "password": "a player's password", "name": "P"}
             ).raise_for_status()
             _log_in(client, "p@example.com", "a player's password")
+            assert client.post(f"/api/weeks/{week}/entry").json()["code"] == "pass_required"
+            _buy_a_pass(client, sandbox, week)
             enrolled = client.post(f"/api/weeks/{week}/entry")
             assert enrolled.status_code == 201
             assert enrolled.json()["week"] == week
+
+
+def _selling(settings: Settings) -> dict[str, str]:
+    """What the roles must be told to sell at the sandbox."""
+    assert settings.stripe_key is not None
+    assert settings.stripe_url is not None
+    return {
+        "FAIRPOOL_PAYMENTS_ON": ",".join(settings.payments_on),
+        "FAIRPOOL_STRIPE_KEY": settings.stripe_key.get_secret_value(),
+        "FAIRPOOL_STRIPE_URL": settings.stripe_url,
+        "FAIRPOOL_STRIPE_WEBHOOK_SECRETS": settings.stripe_webhook_secrets.get_secret_value(),
+    }
+
+
+def _buy_a_pass(client: httpx.Client, sandbox: Sandbox, week: str) -> None:
+    """Pay for a pass, and wait until the role that follows up payments has given it."""
+    body = {"kind": "weekly_pass", "week": week}
+    payment = client.post("/api/payments/checkout", json=body, headers={"Idempotency-Key": "pass"}).json()
+    sandbox.pay(payment["checkout_url"].rpartition("/")[2])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (shown := client.get(f"/api/payments/{payment['payment_id']}").json())["outcome"] is None:
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.1)
+    assert shown["outcome"] == "credited"
 
 
 def _one_game(week: str) -> bytes:
