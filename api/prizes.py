@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Body
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import AsPlayer
@@ -84,18 +86,19 @@ Returning = Annotated[ReturnTo | None, Body()]
 @router.get("/prizes", dependencies=[CAUGHT_UP])
 def list_my_prizes(player: AsPlayer, services: ServicesDep) -> PrizeList:
     """Return the player's prizes, and what each waits for."""
-    entries = [entry.entry for entry in services.ledger.entries.entries_of(player_id=player.id)]
-    return PrizeList(data=[_shown(prize) for prize in reversed(services.views.payments.prizes_of(entries))])
+    return PrizeList(data=[_shown(prize) for prize in reversed(_prizes(services, player.id))])
 
 
 @router.post("/payout-account")
 async def open_payout_account(player: AsPlayer, services: ServicesDep, body: Returning = None) -> ProvidersPage:
     """Make the page on which the player opens the account that prizes are sent to, or completes it.
 
-    Refused with `payments_off` where prizes are not paid, and with `payment_refused` where the provider will not have
-    it. After `payments_unavailable` and `payment_moved` ask again: it is the same account.
+    Refused with `unknown_prize` to who has won none, with `payments_off` where prizes are not paid, and with
+    `payment_refused` where the provider will not have it. After `payments_unavailable` and `payment_moved` ask again:
+    it is the same account.
     """
     return_url = _return_url(services, body)
+    await run_in_threadpool(_require_prize, services, player.id)
     return ProvidersPage(url=await services.money.payout_desk.account_page(player.id, return_url=return_url))
 
 
@@ -103,11 +106,24 @@ async def open_payout_account(player: AsPlayer, services: ServicesDep, body: Ret
 async def begin_identity_check(player: AsPlayer, services: ServicesDep, body: Returning = None) -> IdentityPage:
     """Make the page on which the provider checks who the player is; after one that failed, a new one.
 
-    Refused with `payments_off` where prizes are not paid, and with `payment_refused` where the provider will not have
-    it. After `payments_unavailable` and `payment_moved` ask again: it is the same check.
+    Refused with `unknown_prize` to who has won none, with `payments_off` where prizes are not paid, and with
+    `payment_refused` where the provider will not have it. After `payments_unavailable` and `payment_moved` ask again:
+    it is the same check.
     """
     return_url = _return_url(services, body)
+    await run_in_threadpool(_require_prize, services, player.id)
     return IdentityPage(url=await services.money.payout_desk.identity_page(player.id, return_url=return_url))
+
+
+def _prizes(services: Services, player_id: UUID) -> list[Prize]:
+    entries = [entry.entry for entry in services.ledger.entries.entries_of(player_id=player_id)]
+    return services.views.payments.prizes_of(entries)
+
+
+def _require_prize(services: Services, player_id: UUID) -> None:
+    """Refuse who has won nothing: accounts and checks cost, and only winners need them."""
+    if services.money.payout_desk.is_on and not _prizes(services, player_id):
+        raise Refusal("unknown_prize", "You have won no prize: there is nothing to pay into an account yet.")
 
 
 def _shown(prize: Prize) -> PrizeShown:

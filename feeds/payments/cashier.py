@@ -13,6 +13,7 @@ from feeds.payments.admission import Admission, NotAdmitted
 from feeds.payments.observing import Observer
 from feeds.payments.provider import Provider, ProviderRefused
 from feeds.payments.records import Records
+from feeds.payments.setbacks import Setbacks
 from ledger import paying
 from ledger.aggregate import LedgerError
 from ledger.entry import AlreadyEnrolled
@@ -58,16 +59,23 @@ class Cashier:
         self._tried: set[tuple[UUID, str | None]] = set()
 
     async def step(self) -> int:
-        """Give and refund what is due now, and return how much that was; raises ProviderUnavailable."""
-        done = 0
+        """Give and refund what is due now, and return how much that was.
+
+        Raises ProviderUnavailable, or what else keeps a payment waiting, when all others had their turn.
+        """
+        done, setbacks = 0, Setbacks()
         async for payment in _each(self._payments.to_fulfil):
-            await asyncio.to_thread(self._fulfil, payment)
-            done += 1
+            with setbacks.borne():
+                await asyncio.to_thread(self._fulfil, payment)
+                done += 1
         async for payment in _each(self._payments.withdrawn_passes):
-            await asyncio.to_thread(self._refuse, payment, "withdrawn")
-            done += 1
+            with setbacks.borne():
+                await asyncio.to_thread(self._refuse, payment, "withdrawn")
+                done += 1
         async for payment in _each(self._payments.to_refund):
-            done += await self._refund(payment)
+            with setbacks.borne():
+                done += await self._refund(payment)
+        setbacks.tell()
         return done
 
     def _fulfil(self, payment: Payment) -> None:

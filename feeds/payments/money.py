@@ -18,6 +18,7 @@ from feeds.payments.payees import Payees, PayoutDesk
 from feeds.payments.prizes import PrizePayer, PrizePolicy
 from feeds.payments.provider import Provider
 from feeds.payments.records import Records
+from feeds.payments.setbacks import Setbacks
 from feeds.payments.subscribers import Subscribers, SubscriptionKeeper
 from feeds.payments.till import Prices, Till
 from feeds.settler import ProjectionBehind
@@ -67,8 +68,14 @@ class Worker:
 
     async def sweep(self) -> int:
         """Look for what the provider's messages missed, and return how much that was."""
-        missed = await self._observer.sweep()
-        return missed + (await self._payer.look_for_reversed() if self._payer is not None else 0)
+        missed, setbacks = 0, Setbacks()
+        with setbacks.borne():
+            missed += await self._observer.sweep()
+        if self._payer is not None:
+            with setbacks.borne():
+                missed += await self._payer.look_for_reversed()
+        setbacks.tell()
+        return missed
 
     async def run(self, *, poll_seconds: float = 0.5) -> None:
         """Step and sweep until cancelled; what fails is tried again."""

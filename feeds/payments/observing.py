@@ -19,6 +19,7 @@ from feeds.payments.messages import Messages
 from feeds.payments.payees import Payees
 from feeds.payments.provider import About, News, Provider, ProviderPayment, ProviderRefused, ProviderSubscription
 from feeds.payments.records import Records
+from feeds.payments.setbacks import Setbacks
 from feeds.payments.subscribers import ENDED, Subscribers
 from feeds.payments.till import LONGEST, give_up
 from feeds.payments.until_still import until_still
@@ -92,34 +93,42 @@ class Observer:
     async def sweep(self) -> int:
         """Take the messages that did not come, and ask about what they would have told; returns how much that was.
 
-        That is, about checkouts that should have ended, and winners who wait for their account or identity.
+        That is, about checkouts that should have ended, and winners who wait for their account or identity. Raises
+        ProviderUnavailable or PaymentMoved when all had their turn: then the same messages are asked for again.
         """
-        began = self._clock()
+        began, setbacks = self._clock(), Setbacks()
         since = await asyncio.to_thread(self._messages.swept_to) - OVERLAP
         heard = [news async for news in self._provider.news(since=since) if news.about is not None]
         known = await asyncio.to_thread(self._messages.known, [news.event_id for news in heard])
         missed = [news for news in heard if news.event_id not in known]
         for news in missed:
-            await self.take(news)
-        done = len(missed) + await self._ask_about_overdue(before=began - LONGEST - PATIENCE)
-        done += await self._ask_about_winners()
+            with setbacks.borne():
+                await self.take(news)
+        done = len(missed) + await self._ask_about_overdue(setbacks, before=began - LONGEST - PATIENCE)
+        done += await self._ask_about_winners(setbacks)
+        setbacks.tell()
         await asyncio.to_thread(self._messages.swept, began)
         return done
 
-    async def _ask_about_overdue(self, *, before: datetime) -> int:
+    async def _ask_about_overdue(self, setbacks: Setbacks, *, before: datetime) -> int:
         done, after = 0, None
         while page := await asyncio.to_thread(self._payments.still_open, before=before, after=after, limit=_A_PAGE):
             for payment in page:
-                try:
+                with setbacks.borne():
                     await self._ask_about(payment)
-                except ProviderRefused as error:
-                    _log.error("payment %s is overdue, and cannot be asked about: %s", payment.payment_id, error)
             done += len(page)
             after = _place(page[-1])
         return done
 
     async def _ask_about(self, payment: Payment) -> None:
-        """Ask about a checkout that should have ended. One whose name is not known is asked for once more."""
+        """Ask about a checkout that should have ended; what the provider refuses to say is an operator's to look at."""
+        try:
+            await self._ask_or_give_up(payment)
+        except ProviderRefused as error:
+            _log.error("payment %s is overdue, and cannot be asked about: %s", payment.payment_id, error)
+
+    async def _ask_or_give_up(self, payment: Payment) -> None:
+        """Ask about a checkout. One whose name is not known is asked for once more."""
         ref = await asyncio.to_thread(self._records.ref_of, payment.payment_id)
         if ref is None:
             payer = await asyncio.to_thread(self._records.payer, payment.payment_id)
@@ -134,15 +143,19 @@ class Observer:
             await asyncio.to_thread(self._records.note_checkout, payment.payment_id, ref=ref, url=checkout.url)
         await self.observe(payment.payment_id, ref)
 
-    async def _ask_about_winners(self) -> int:
+    async def _ask_about_winners(self, setbacks: Setbacks) -> int:
         """Ask about accounts and checks for which prizes wait: an account's messages are in no list of ours."""
         awaited = await asyncio.to_thread(self._payees.awaited)
         for about, ref in awaited:
-            try:
-                await until_still(partial(self._observe_payee, about, ref))
-            except ProviderRefused as error:
-                _log.error("%s %s is awaited, and cannot be asked about: %s", about, ref, error)
+            with setbacks.borne():
+                await self._ask_about_winner(about, ref)
         return len(awaited)
+
+    async def _ask_about_winner(self, about: About, ref: str) -> None:
+        try:
+            await until_still(partial(self._observe_payee, about, ref))
+        except ProviderRefused as error:
+            _log.error("%s %s is awaited, and cannot be asked about: %s", about, ref, error)
 
     async def _look_into(self, news: News, about: About) -> None:
         """Ask about what a message speaks of, record what is news, and take the message."""
@@ -171,7 +184,7 @@ class Observer:
         await asyncio.to_thread(self._records.note, said)
         if said.kind == "subscription" and said.status == "paid" and known <= 1:
             await self._refuse_if_nobodys(said)
-        request = str(row.values["event_id"]) if row is not None else f"asked/{ref}"
+        request = str(row.values["event_id"]) if row is not None else f"asked/{payment_id}"
         with suppress(RowThere):
             heard = paying.hear(self._ledger, _word(said), known=known, request=request, row=row)
             for fact in await asyncio.wrap_future(heard):
@@ -192,7 +205,7 @@ class Observer:
                 payment_id=said.payment_id,
                 kind="subscription",
                 reason="erased",
-                request=said.ref,
+                request=str(said.payment_id),
             )
 
     async def _payment_behind(self, about: About, ref: str) -> UUID | None:

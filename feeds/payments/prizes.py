@@ -15,13 +15,14 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from feeds.payments.provider import Provider, ProviderRefused, Transfer, Transferred
+from feeds.payments.setbacks import Setbacks
 from feeds.settler import ProjectionBehind
 from ledger import prize_paying
 from ledger.datastore import Datastore, cursor_on
 from ledger.ids import OFFICE, prize_id
 from ledger.ledger import Ledger
 from ledger.prize_paying import PROVIDER, PrizeStanding
-from ledger.prize_payment import PrizeTerms
+from ledger.prize_payment import FAILED, OPERATOR, PrizeTerms
 from ledger.sql import queries
 from ledger.weeks import NEW_YORK
 from projections.runner import Runner
@@ -46,7 +47,10 @@ class PrizePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A prize that is not paid, and what is known of its winner, who is None where the person was erased."""
+    """A prize that is not paid, and what is known of its winner, who is None where the person was erased.
+
+    `state` and `reason` are those that are projected.
+    """
 
     entry: UUID
     week: str
@@ -60,6 +64,8 @@ class Candidate:
     tax_form_at: datetime | None
     is_disputed: bool
     paid_this_year_cents: int
+    state: str = "owed"
+    reason: str | None = None
 
     @property
     def terms(self) -> PrizeTerms:
@@ -109,19 +115,31 @@ class PrizePayer:
         self._sql = queries("feeds.payments", "prizes.sql")
 
     async def step(self) -> int:
-        """Pay or hold what is owed, and return how many facts came of it; raises ProviderUnavailable."""
-        done = 0
+        """Pay or hold what is owed, and return how many facts came of it.
+
+        Raises ProviderUnavailable, or what else keeps a prize waiting, when all others had their turn.
+        """
+        done, setbacks = 0, Setbacks()
         async with self._alone() as is_alone:
             if not is_alone:
                 return 0
             after: UUID | None = None
+            # Of whom a prize may or may not have been paid a moment ago, it is not known what the year comes to.
+            unclear: set[UUID | None] = set()
             while page := await self._page(after):
                 # Prizes that were paid a moment ago count for the year.
                 paid_cents: Counter[UUID | None] = Counter()
                 for candidate in page:
-                    so_far = candidate.paid_this_year_cents + paid_cents[candidate.player_id]
-                    done += await self._take(replace(candidate, paid_this_year_cents=so_far), paid_cents)
+                    winner = candidate.player_id
+                    if winner in unclear:
+                        continue
+                    unclear.add(winner)
+                    with setbacks.borne():
+                        so_far = candidate.paid_this_year_cents + paid_cents[winner]
+                        done += await self._take(replace(candidate, paid_this_year_cents=so_far), paid_cents)
+                        unclear.discard(winner)
                 after = page[-1].entry
+        setbacks.tell()
         return done
 
     async def look_for_reversed(self) -> int:
@@ -133,6 +151,8 @@ class PrizePayer:
         return sum([await asyncio.to_thread(self._note_reversed, each) for each in gone])
 
     async def _take(self, candidate: Candidate, paid_cents: Counter[UUID | None]) -> int:
+        if self._stays(candidate):
+            return 0
         stands = await asyncio.wrap_future(prize_paying.standing(self._ledger, entry=candidate.entry))
         if stands.waits_for_operator or stands.state == "paid":
             return 0
@@ -143,6 +163,12 @@ class PrizePayer:
             return 1
         held = prize_paying.hold_prize(self._ledger, candidate.terms, reason=reason, actor=PROVIDER, request=request)
         return int(await asyncio.wrap_future(held) is not None)
+
+    def _stays(self, candidate: Candidate) -> bool:
+        """Say whether a prize waits for what it is known to wait for, and the ledger need not be asked again."""
+        if candidate.state == FAILED or candidate.reason == OPERATOR:
+            return True
+        return candidate.state == "held" and candidate.reason == held_for(candidate, self._policy)
 
     async def _pay(self, candidate: Candidate, stands: PrizeStanding, request: str) -> int:
         """Pay a prize, and return how many cents left for the winner: none where the provider refuses."""
@@ -182,7 +208,7 @@ class PrizePayer:
         *terms, attempt = paid
         awarded = PrizeTerms(**dict(zip(PrizeTerms.__struct_fields__, terms, strict=True)))
         prize_paying.fail_prize(
-            self._ledger, awarded, reason="reversed", attempt=attempt, request=f"reversed/{transfer.ref}"
+            self._ledger, awarded, reason="reversed", attempt=attempt, request=f"reversed/{transfer.prize_id}/{attempt}"
         ).result()
         return 1
 

@@ -7,7 +7,8 @@ SELECT z.entry, z.week, a.pool_name, z.amount_cents, z.currency, e.player_id, y.
     WHERE r.player_id = e.player_id AND s.dispute IN ('open', 'lost')) AS is_disputed,
   (SELECT coalesce(sum(w.amount_cents), 0) FROM entries o JOIN prize_payments w ON w.entry = o.entry
     WHERE o.player_id = e.player_id AND w.state = 'paid' AND w.paid_at >= %(since)s AND w.paid_at < %(until)s
-  )::bigint AS paid_this_year_cents
+  )::bigint AS paid_this_year_cents,
+  coalesce(p.state, 'owed') AS state, p.reason
 FROM prizes z
 JOIN accounts a ON a.entry = z.entry
 LEFT JOIN prize_payments p ON p.entry = z.entry

@@ -104,14 +104,16 @@ class Records:
 
     def note_checkout(self, payment_id: UUID, *, ref: str, url: str) -> None:
         """Keep what the provider calls a checkout, and where it is paid."""
-        self._note_refs(payment_id, ref=ref, intent_ref=None)
+        self._note_ref(payment_id, ref)
         self._run("note_checkout", payment_id=payment_id, url=url)
 
     def note(self, said: ProviderPayment) -> None:
         """Keep the provider's names of a payment, and whose a renewal is that was paid."""
         if said.subscription_ref is not None and said.paid_at is not None:
             self._add_renewal(said)
-        self._note_refs(said.payment_id, ref=said.ref, intent_ref=said.intent_ref)
+        self._note_ref(said.payment_id, said.ref)
+        if said.intent_ref is not None:
+            self._note_intent(said.payment_id, said.intent_ref)
         if said.receipt_url is not None:
             self._note_receipt(said.payment_id, said.receipt_url)
 
@@ -153,8 +155,11 @@ class Records:
             subscription_ref=said.subscription_ref,
         )
 
-    def _note_refs(self, payment_id: UUID, *, ref: str, intent_ref: str | None) -> None:
-        self._run("note_refs", payment_id=payment_id, ref=ref, intent_ref=intent_ref)
+    def _note_ref(self, payment_id: UUID, ref: str) -> None:
+        self._run("note_ref", payment_id=payment_id, ref=ref)
+
+    def _note_intent(self, payment_id: UUID, intent_ref: str) -> None:
+        self._run("note_intent", payment_id=payment_id, intent_ref=intent_ref)
 
     def _note_receipt(self, payment_id: UUID, receipt_url: str) -> None:
         self._run("note_receipt", payment_id=payment_id, receipt_url=receipt_url)

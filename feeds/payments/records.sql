@@ -38,11 +38,14 @@ UPDATE payers SET checkout_url = %(url)s WHERE payment_id = %(payment_id)s
 UPDATE payers SET receipt_url = %(receipt_url)s
 WHERE payment_id = %(payment_id)s AND receipt_url IS DISTINCT FROM %(receipt_url)s
 
--- name: note_refs
--- Keeps the provider's names of a payment.
-INSERT INTO provider_payments (payment_id, ref, intent_ref) VALUES (%(payment_id)s, %(ref)s, %(intent_ref)s)
-ON CONFLICT (payment_id) DO UPDATE SET intent_ref = excluded.intent_ref
-WHERE excluded.intent_ref IS NOT NULL AND provider_payments.intent_ref IS DISTINCT FROM excluded.intent_ref
+-- name: note_ref
+-- Keeps the provider's name of a payment. Two at once are told apart by any key: a named one would let the other raise.
+INSERT INTO provider_payments (payment_id, ref) VALUES (%(payment_id)s, %(ref)s) ON CONFLICT DO NOTHING
+
+-- name: note_intent
+-- Keeps what the provider calls the taking of the money.
+UPDATE provider_payments SET intent_ref = %(intent_ref)s
+WHERE payment_id = %(payment_id)s AND intent_ref IS DISTINCT FROM %(intent_ref)s
 
 -- name: add_renewal
 -- Links the renewal of a subscription to its player, if it is known whose it is.

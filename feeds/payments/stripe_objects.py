@@ -110,7 +110,7 @@ def session_payment(session: stripe.checkout.Session, label: Label, money: Money
         label,
         money,
         ref=session.id,
-        status=_session_status(session, money.intent),
+        status=_session_status(session, money),
         amount_cents=session.amount_total or 0,
         currency=session.currency or "",
         paid_at=None,
@@ -118,15 +118,19 @@ def session_payment(session: stripe.checkout.Session, label: Label, money: Money
     )
 
 
-def _session_status(session: stripe.checkout.Session, intent: stripe.PaymentIntent | None) -> Status:
-    """Return how a checkout stands: complete means that the player is done, not that the money was taken."""
+def _session_status(session: stripe.checkout.Session, money: Money) -> Status:
+    """Return how a checkout stands: complete means that the player is done, not that the money was taken.
+
+    One that counts as paid without a charge, as by a customer's credit, took none: there is nothing to date it by, or
+    to give back.
+    """
     if session.status == "open":
         return "open"
     if session.status == "expired":
         return "expired"
     if session.payment_status == "paid":
-        return "paid"
-    gave_up = intent is not None and intent.status in ("requires_payment_method", "canceled")
+        return "paid" if money.charge is not None else "open"
+    gave_up = money.intent is not None and money.intent.status in ("requires_payment_method", "canceled")
     return "failed" if gave_up or session.payment_status != "unpaid" else "open"
 
 

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from feeds.payments.admission import Admission, NotAdmitted
 from feeds.payments.provider import Provider, ProviderRefused, ProviderSubscription
+from feeds.payments.setbacks import Setbacks
 from ledger import enrolment, paying
 from ledger.datastore import Datastore, cursor_on
 from ledger.entry import NotEnrolled
@@ -98,6 +99,11 @@ class Subscribers:
     def of_excluded(self, now: datetime) -> list[Subscription]:
         """Return the subscriptions of players who have excluded themselves."""
         return self._all("of_excluded", now=now)
+
+    def paid_in_exclusion(self) -> list[UUID]:
+        """Return the payments of subscriptions that who had excluded themselves was charged, and that stand."""
+        with self._datastore.connection() as connection:
+            return [payment for (payment,) in cursor_on(connection).execute(self._sql["paid_in_exclusion"])]
 
     def surplus(self) -> list[Subscription]:
         """Return subscriptions that came second to another one of the same player."""
@@ -183,8 +189,9 @@ class SubscriptionKeeper:
             if refused_at is not None and now < refused_at + _ADMISSION_HOLDS:
                 continue
             try:
+                # The log is public: what is the same every week would link the player's entries.
                 self._admission.enrol(
-                    player_id=each.player_id, week=week, via="subscription", request=f"{week}/{each.payment_id}"
+                    player_id=each.player_id, week=week, via="subscription", request=f"{week}/subscription"
                 )
             except (NotAdmitted, RegistrationClosed) as refusal:
                 _log.info("payment %s does not enrol in %s: %s", each.payment_id, week, refusal)
@@ -212,30 +219,34 @@ class SubscriptionKeeper:
 
     async def _end(self) -> int:
         """End what should not go on: subscriptions of the erased and the excluded, and those that came second."""
-        done = 0
+        done, setbacks = 0, Setbacks()
         for ref in await asyncio.to_thread(self._subscribers.orphans):
-            if await self._cancel(ref):
-                await asyncio.to_thread(self._subscribers.forget_orphan, ref)
-                done += 1
+            with setbacks.borne():
+                if await self._cancel(ref):
+                    await asyncio.to_thread(self._subscribers.forget_orphan, ref)
+                    done += 1
         excluded = await asyncio.to_thread(self._subscribers.of_excluded, self._clock())
+        for payment_id in await asyncio.to_thread(self._subscribers.paid_in_exclusion):
+            await asyncio.to_thread(self._refuse, payment_id, "not_admitted")
+            done += 1
         surplus = await asyncio.to_thread(self._subscribers.surplus)
         for each in surplus:
-            # Refused in the office, as a subscription is of no week; the cashier gives the money back.
-            await asyncio.to_thread(
-                paying.refuse,
-                self._ledger,
-                week=OFFICE,
-                payment_id=each.payment_id,
-                kind="subscription",
-                reason="second",
-                request=each.ref,
-            )
+            await asyncio.to_thread(self._refuse, each.payment_id, "second")
         for each in {each.ref: each for each in [*excluded, *surplus]}.values():
-            said = await self._cancel(each.ref)
-            if said is not None:
-                await asyncio.to_thread(self._subscribers.keep, said, known=each.version)
-                done += 1
+            with setbacks.borne():
+                said = await self._cancel(each.ref)
+                if said is not None:
+                    await asyncio.to_thread(self._subscribers.keep, said, known=each.version)
+                    done += 1
+        setbacks.tell()
         return done
+
+    def _refuse(self, payment_id: UUID, reason: str) -> None:
+        """Refuse a payment in the office, as a subscription is of no week; the cashier gives the money back."""
+        request = f"subscription/{payment_id}"
+        paying.refuse(
+            self._ledger, week=OFFICE, payment_id=payment_id, kind="subscription", reason=reason, request=request
+        )
 
     async def _cancel(self, ref: str) -> ProviderSubscription | None:
         if ref in self._not_endable:

@@ -24,7 +24,8 @@ SELECT s.ref, s.payment_id, s.player_id, s.status, s.ends_at, s.withdrew_from, s
 LEFT JOIN entries e ON e.player_id = s.player_id AND e.week = %(week)s
 WHERE s.status IN ('active', 'trialing') AND (e.entry IS NULL OR EXISTS (
   SELECT FROM subscriptions lapsed WHERE lapsed.player_id = s.player_id AND lapsed.withdrew_from = %(week)s))
-ORDER BY s.ref
+-- In another order every week: the log is public, and entries would be linked by their place among those enrolled.
+ORDER BY md5(s.ref || %(week)s)
 
 -- name: to_withdraw
 -- Players who are enrolled in a week by a subscription, and have none any more that makes eligible.
@@ -46,6 +47,16 @@ SELECT s.ref, s.payment_id, s.player_id, s.status, s.ends_at, s.withdrew_from, s
 JOIN restrictions r ON r.player_id = s.player_id AND r.kind = 'self_exclusion' AND r.starts_at <= %(now)s
   AND (r.ends_at IS NULL OR r.ends_at > %(now)s)
 WHERE s.status NOT IN ('canceled', 'incomplete_expired')
+
+-- name: paid_in_exclusion
+-- Payments of subscriptions, renewals too, with which players were charged who had excluded themselves before.
+SELECT p.payment_id FROM restrictions r
+JOIN payers y ON y.player_id = r.player_id
+JOIN payments p ON p.payment_id = y.payment_id
+WHERE r.kind = 'self_exclusion' AND p.kind = 'subscription' AND p.status = 'paid'
+  AND r.starts_at < p.paid_at AND (r.ends_at IS NULL OR r.ends_at > p.paid_at)
+  AND NOT EXISTS (SELECT FROM purchases d WHERE d.payment_id = p.payment_id AND d.verdict = 'refused')
+ORDER BY p.payment_id
 
 -- name: surplus
 -- Subscriptions beside a player's first one that makes eligible.

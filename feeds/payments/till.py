@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
+import psycopg
+
 from feeds.payments.provider import Kind, Order, Provider, ProviderRefused
 from feeds.payments.records import Payer, PlayersPayment, Records
 from feeds.payments.subscribers import Subscribers
@@ -40,6 +42,12 @@ class CheckoutExpired(LedgerError):
     """The checkout of this request can be paid no longer."""
 
     code: ClassVar[str] = "checkout_expired"
+
+
+class PayerGone(LedgerError):
+    """The player was erased meanwhile."""
+
+    code: ClassVar[str] = "unknown_player"
 
 
 class AlreadySubscribed(LedgerError):
@@ -183,9 +191,12 @@ class Till:
                 entry=entry,
                 amount_cents=payer.amount_cents,
                 currency=payer.currency,
-                request=key,
+                # The key is the player's own, and the office's log is public.
+                request=f"checkout/{payer.payment_id}",
                 row=Row("payers", {name: getattr(payer, name) for name in payer.__slots__}),
             ).result()
+        except psycopg.errors.ForeignKeyViolation as error:
+            raise PayerGone(f"there is no player {player_id} (any more)") from error
         except RowThere:
             # An append in doubt was decided again under the same key: it had come through.
             found = self._records.payer_of_request(player_id=player_id, request=key)

@@ -124,9 +124,18 @@ def test_the_providers_pages_lead_back_to_ours_only(strict: Shop, url: str) -> N
     assert strict.sandbox.requests("POST") == []
 
 
+def test_who_has_won_nothing_needs_no_account(strict: Shop) -> None:
+    """Accounts and checks cost the operator: nobody opens one for fun."""
+    ann = strict.signup()
+    for path in ("/api/me/payout-account", "/api/me/identity-check"):
+        refused = ann.post(path)
+        assert (refused.status_code, refused.json()["code"]) == (404, "unknown_prize")
+    assert strict.sandbox.requests("POST") == []
+
+
 def test_the_providers_pages_lead_back_where_they_should(strict: Shop) -> None:
     """Where the app says, and else where the service does."""
-    ann = strict.signup()
+    ann = strict.winner()
     for given, expected in ((None, RETURN_URL), (f"{APP}/prizes", f"{APP}/prizes")):
         body = {"return_url": given} if given else None
         page = ann.post("/api/me/payout-account", json=body)
@@ -137,7 +146,7 @@ def test_the_providers_pages_lead_back_where_they_should(strict: Shop) -> None:
 
 def test_a_provider_that_is_silent_is_asked_again(shop: Shop) -> None:
     """503; then it is the same account."""
-    ann = shop.signup()
+    ann = shop.winner()
     shop.sandbox.faults.add("drop_after", "/v1/accounts", times=3)
     silent = ann.post("/api/me/payout-account")
     assert (silent.status_code, silent.json()["code"]) == (503, "payments_unavailable")

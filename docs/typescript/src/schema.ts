@@ -909,8 +909,9 @@ export interface paths {
          * Make the page on which the player opens the account that prizes are sent to, or completes it
          * @description Make the page on which the player opens the account that prizes are sent to, or completes it.
          *
-         *     Refused with `payments_off` where prizes are not paid, and with `payment_refused` where the provider will not have
-         *     it. After `payments_unavailable` and `payment_moved` ask again: it is the same account.
+         *     Refused with `unknown_prize` to who has won none, with `payments_off` where prizes are not paid, and with
+         *     `payment_refused` where the provider will not have it. After `payments_unavailable` and `payment_moved` ask again:
+         *     it is the same account.
          */
         post: operations["open_payout_account"];
         delete?: never;
@@ -932,8 +933,9 @@ export interface paths {
          * Make the page on which the provider checks who the player is
          * @description Make the page on which the provider checks who the player is; after one that failed, a new one.
          *
-         *     Refused with `payments_off` where prizes are not paid, and with `payment_refused` where the provider will not have
-         *     it. After `payments_unavailable` and `payment_moved` ask again: it is the same check.
+         *     Refused with `unknown_prize` to who has won none, with `payments_off` where prizes are not paid, and with
+         *     `payment_refused` where the provider will not have it. After `payments_unavailable` and `payment_moved` ask again:
+         *     it is the same check.
          */
         post: operations["begin_identity_check"];
         delete?: never;
@@ -7845,6 +7847,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `unknown_prize`: No such prize */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `request_timeout`: The request took too long to come */
             408: {
                 headers: {
@@ -7961,6 +7972,15 @@ export interface operations {
             };
             /** @description `forbidden`: You may not do this */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_prize`: No such prize */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -209,13 +209,14 @@ class StormyWeek:
         [refund] = [each for each in self.sandbox.objects("refund") if each["payment_intent"] == intent]
         self.sandbox.fail_refund(refund["id"])
         self.sandbox.fail_renewal(self._subscription("hal"))
-        return [partial(self._refund_by_hand, "ivy buy_back")]
+        quick = [partial(self._close_dispute, label) for label in ("ann weekly_pass", "bob weekly_pass")]
+        return [partial(self._refund_by_hand, "ivy buy_back"), *quick]
 
     def _decide(self) -> list[Act]:
-        """Sunday: banks have decided."""
+        """Sunday: banks have decided about the rest."""
         self.shop.until("Sun 12:00")
-        for label, dispute in self._disputes.items():
-            self.sandbox.close_dispute(dispute, won=label in ("joe buy_back", "bob weekly_pass"))
+        for label in ("joe buy_back", "kay buy_back"):
+            self._close_dispute(label)
         return []
 
     def _award(self) -> list[Act]:
@@ -253,6 +254,9 @@ class StormyWeek:
         # The cashier may have been first.
         with suppress(StripeFault):
             self.sandbox.refund(self._intent(label))
+
+    def _close_dispute(self, label: str) -> None:
+        self.sandbox.close_dispute(self._disputes[label], won=label in ("joe buy_back", "bob weekly_pass"))
 
     def _session(self, label: str) -> dict[str, Any]:
         session = self.sandbox.find(self._sessions[label])

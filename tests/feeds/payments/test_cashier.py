@@ -225,6 +225,22 @@ def test_two_cashiers_at_once_give_once(selling: Shop) -> None:
     assert selling.look("ann", kept).verdict == "accepted"
 
 
+def test_a_refund_that_cannot_be_asked_for_keeps_no_other_back(selling: Shop) -> None:
+    """The provider does not answer about the payment that is first in turn: that is raised, and the others go back."""
+    first, second = selling.sold("ann"), selling.sold("bob")
+    for name in ("ann", "bob"):
+        selling.withdraw(name)
+    selling.sandbox.faults.add("error_before", f"/v1/checkout/sessions/{selling.session(first)}", times=100)
+    with pytest.raises(ProviderUnavailable):
+        selling.follow_up()
+    with pytest.raises(ProviderUnavailable):
+        selling.follow_up()
+    assert refused(selling, "bob", second) == "withdrawn"
+    selling.sandbox.faults.clear()
+    selling.follow_up()
+    assert refused(selling, "ann", first) == "withdrawn"
+
+
 def test_what_the_provider_will_not_refund_is_told_and_keeps_nobody_waiting(
     selling: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

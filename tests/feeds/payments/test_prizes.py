@@ -16,7 +16,7 @@ from feeds.payments.provider import ProviderUnavailable
 from feeds.settler import ProjectionBehind
 from ledger import prize_paying
 from ledger.datastore import Datastore
-from ledger.ids import prize_id
+from ledger.ids import OFFICE, prize_id
 from ledger.prize_payment import PrizeTerms
 from ledger.rules import Prize, Rules
 from ledger.weeks import ends_at
@@ -267,6 +267,29 @@ def test_a_prize_cut_short_is_paid_once(paying: Shop) -> None:
         assert stands(paying, name) == ("paid", None)
         assert prize(paying, name).paid_at == made.replace(microsecond=0)
     assert transferred(paying) == [FIRST, SECOND]
+
+
+def test_a_prize_that_cannot_be_paid_now_keeps_no_other_back(paying: Shop) -> None:
+    """The provider does not answer about the first in turn: that is raised, and the other winner is paid."""
+    onboarded(paying, "ann", "bob")
+    paying.sandbox.set_balance(FIRST + SECOND)
+    paying.week.runner.catch_up()
+    paying.sandbox.faults.add("error_before", TRANSFERS, method="POST", times=3)
+    with pytest.raises(ProviderUnavailable):
+        paying.follow_up()
+    assert sorted(stands(paying, name)[0] for name in ("ann", "bob")) == ["owed", "paid"]
+    paying.follow_up()
+    assert sorted(transferred(paying)) == [SECOND, FIRST]
+
+
+def test_a_prize_that_goes_on_waiting_costs_the_ledger_nothing(paying: Shop) -> None:
+    """Held as before, or failed: the office's desk is not even asked."""
+    onboarded(paying, "ann")
+    paying.follow_up()
+    assert (stands(paying, "ann"), stands(paying, "bob")[1]) == (("failed", "balance_insufficient"), "payout_account")
+    paying.ledger.desk(OFFICE).close()
+    assert paying.money.worker is not None
+    assert paying.ask(paying.money.worker.step()) == 0
 
 
 def test_two_payers_at_once_pay_once(paying: Shop) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
+from uuid import uuid4
 
+from feeds.payments.provider import ProviderPayment
+from feeds.payments.records import Records
 from ledger.datastore import Datastore
 from tests.feeds.payments.shop import shop
 from tests.feeds.small_week import WEEK
@@ -37,3 +42,28 @@ def test_payments_are_listed_newest_first_and_gone_with_the_person(datastore: Da
         selling.erase("ann")
         assert (records.payer(first), records.payments_of(ann), records.ref_of(first)) == (None, [], ref)
         assert records.payments_of(bob) == [bobs]
+
+
+def test_who_hears_of_a_payment_at_once_notes_the_same(datastore: Datastore) -> None:
+    """Several messages of a payment that was not known come at the same time: all of them are taken."""
+    records, together = Records(datastore), Barrier(6)
+
+    def note(said: ProviderPayment) -> None:
+        together.wait()
+        records.note(said)
+
+    with ThreadPoolExecutor(6) as threads:
+        for number in range(60):
+            said = ProviderPayment(
+                payment_id=uuid4(),
+                kind="subscription",
+                week=None,
+                ref=f"in_{number}",
+                status="paid",
+                amount_cents=400,
+                currency="usd",
+                intent_ref=f"pi_{number}",
+            )
+            for noted in [threads.submit(note, said) for _ in range(6)]:
+                noted.result()
+            assert records.named(f"pi_{number}") == records.named(f"in_{number}") == (said.payment_id, said.ref)

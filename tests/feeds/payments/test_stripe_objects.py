@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 import stripe
 
-from feeds.payments.stripe_objects import Money, identity_check, label_of, payout_account
+from feeds.payments.stripe_objects import Label, Money, identity_check, label_of, payout_account, session_payment
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,23 @@ def test_refunds_that_are_under_way_count() -> None:
         stripe.Refund.construct_from({"amount": amount, "status": status}, None) for status, amount in made.items()
     )
     assert Money(refunds=refunds).refunded_cents == 321
+
+
+def test_what_is_paid_without_a_charge_has_brought_no_money() -> None:
+    """A checkout that a customer's credit covers: it stays open, so that nothing is given for it."""
+    session = stripe.checkout.Session.construct_from(
+        {
+            "id": "cs_1",
+            "status": "complete",
+            "payment_status": "paid",
+            "amount_total": 400,
+            "currency": "usd",
+            "subscription": "sub_1",
+        },
+        None,
+    )
+    said = session_payment(session, Label(UUID(int=1), "subscription", None), Money())
+    assert (said.status, said.paid_at) == ("open", None)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from feeds.payments.provider import ProviderSubscription
+from feeds.payments.provider import ProviderSubscription, ProviderUnavailable
 from feeds.payments.records import PlayersPayment
 from feeds.payments.till import AlreadySubscribed
 from ledger.datastore import Datastore
 from ledger.events import EntryEnrolled, EntryWithdrawn, PaymentRefused
+from ledger.facts import fact_of
 from ledger.ids import OFFICE
 from ledger.payment import PaymentMoved
 from tests.feeds.payments.shop import Shop, shop
@@ -202,6 +203,66 @@ def test_subscriptions_of_the_excluded_end(selling: Shop) -> None:
     heard(selling)
     assert (status(selling, ref), status(selling, others)) == ("canceled", "active")
     assert paid_back(selling, ref) == 0
+
+
+def test_what_the_excluded_are_charged_goes_back(selling: Shop) -> None:
+    """Paid on a checkout that was open when they excluded themselves, or renewed before the provider ended it."""
+    payment = selling.buy("ann", "subscription")
+    ref = subscribed(selling, "bob")
+    selling.clock.set(selling.clock() + timedelta(seconds=1))
+    for name in ("ann", "bob"):
+        selling.exclude(name)
+    selling.clock.set(selling.clock() + timedelta(seconds=1))
+    selling.sandbox.pay(selling.session(payment))
+    selling.sandbox.renew(ref)
+    heard(selling)
+    heard(selling)
+    for ended in (begun_by(selling, payment), ref):
+        assert (status(selling, ended), paid_back(selling, ended)) == ("canceled", 400)
+    assert {each.reason for each in selling.week.events(PaymentRefused, OFFICE)} == {"not_admitted"}
+    assert len(selling.sandbox.objects("refund")) == 2
+
+
+def test_a_subscription_that_cannot_be_ended_keeps_no_other_going(selling: Shop) -> None:
+    """The provider does not answer about the first of two: that is raised, and the other ends."""
+    refs = {name: subscribed(selling, name) for name in ("ann", "bob")}
+    stuck, other = sorted(refs.values())
+    for name in refs:
+        selling.exclude(name)
+    selling.sandbox.faults.add("error_before", f"/v1/subscriptions/{stuck}", times=100)
+    with pytest.raises(ProviderUnavailable):
+        selling.follow_up()
+    assert (status(selling, stuck), status(selling, other)) == ("active", "canceled")
+
+
+def test_the_log_does_not_link_the_entries_of_a_subscriber(selling: Shop) -> None:
+    """The logs of two weeks have nothing in common that an enrolment by subscription says."""
+    for name in ("ann", "bob"):
+        subscribed(selling, name)
+    selling.until("Mon 00:00")
+    selling.week.open(NEXT_WEEK)
+    selling.follow_up()
+    told = [
+        [
+            (fact.request.removeprefix(week), fact.actor, fact.cause, fact.event.payment_id)
+            for record in selling.ledger.recorder(week).read_all()
+            if isinstance((fact := fact_of(record)).event, EntryEnrolled)
+        ]
+        for week in (WEEK, NEXT_WEEK)
+    ]
+    assert told == [[("/subscription", "player", None, None)] * 2] * 2
+
+
+def test_subscribers_are_enrolled_in_another_order_every_week(selling: Shop) -> None:
+    """So that nobody is known again by their place among those who were enrolled at once."""
+    names = [f"player {number}" for number in range(8)]
+    for name in names:
+        selling.sign_up(name)
+        subscribed(selling, name)
+    weeks = [f"2026-W{number}" for number in (48, 49, 50)]
+    orders = [[each.player_id for each in selling.money.subscribers.to_enrol(week)] for week in weeks]
+    assert len({tuple(order) for order in orders}) > 1
+    assert all(set(order) == {selling.player(name) for name in names} for order in orders)
 
 
 def test_subscriptions_of_the_erased_end(selling: Shop) -> None:
