@@ -24,7 +24,7 @@ demo: $(READY) ## play the sample week with 250 players, then audit it
 	$(BIN)/fairpool demo $(ARGS)
 
 test: $(READY) ## run all tests; a part of them with ARGS="tests/ledger -k draw"
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 fuzz: $(READY) ## search the API for answers that its document does not foresee; ARGS="--examples 200 --seed 7"
 	$(BIN)/python -m tests.fuzz $(ARGS)

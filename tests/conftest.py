@@ -1,45 +1,71 @@
-"""Real servers for the tests: PostgreSQL and NATS are started once, each test gets a database of its own."""
+"""Real servers for the tests: PostgreSQL and NATS are started once, each test finds an empty database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
+import gc
+import os
+from collections.abc import Generator, Iterator
+from itertools import islice
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from fairpool.embedded import EmbeddedNats, EmbeddedPostgres
-from fairpool.schema import all_migrations
 from ledger.datastore import Datastore
-from ledger.migrate import migrate
+from tests.database import Database
 
-_numbers = count(1)
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without looking for garbage, then or later, among what stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each process of xdist begin with a share of the journeys, as one that came last would run alone.
+
+    xdist deals the tests out in consecutive shares of equal size, and then moves them from the ends of shares.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    journeys = [item for item in items if "journeys" in item.path.parts]
+    others = iter([item for item in items if "journeys" not in item.path.parts])
+    dealt: list[pytest.Item] = []
+    for process in range(processes):
+        share = (len(items) - len(dealt)) // (processes - process)
+        first = journeys[process::processes]
+        dealt += [*first, *islice(others, max(0, share - len(first)))]
+    if dealt:
+        items[:] = [*dealt, *others]
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server, as the DSN of its administrator; its database `migrated` is what others are made from."""
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The database of all tests of this process, on a PostgreSQL server of its own."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("servers")) as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
-            # Hundreds of databases are made, and none of these tests pulls the plug; journeys run with fsync on.
+            # None of these tests pulls the plug; journeys run with fsync on.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
-            connection.execute("CREATE DATABASE migrated")
-        migrate(make_conninfo(server.dsn, dbname="migrated"), all_migrations())
-        yield server.dsn
+            # The password is long and random: there is no need to hash it 4,096 times at each connection.
+            connection.execute("SET scram_iterations = 1")
+            connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(connection.info.password))
+        database = Database(server.dsn)
+        yield database
+        database.close()
 
 
 @pytest.fixture
-def dsn(database_server: str) -> Iterator[str]:
-    """A fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(database_server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE migrated").format(sql.Identifier(name)))
-        yield make_conninfo(database_server, dbname=name)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def dsn(database: Database) -> str:
+    """The migrated database, without any row or other connection."""
+    database.empty()
+    return database.dsn
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -353,6 +354,7 @@ def serving(
         httpx.Client(base_url=url, timeout=30, verify=False) as client,
     ):
         yield World(services, clock, client, loop)
+    _finish_errands(services)
     ledger.close()
     assert not deaths
 
@@ -366,6 +368,13 @@ def _admission(ledger: Ledger, clock: Clock, gates: Gates) -> PayersAdmission:
         clock=clock.now,
     )
     return PayersAdmission(taking_part)
+
+
+def _finish_errands(services: Services) -> None:
+    """Wait for what no answer waited for: errands run one after another, and the database goes next."""
+    finished = threading.Event()
+    services.errands.run("the last", finished.set)
+    assert finished.wait(timeout=60)
 
 
 def _app(services: Services) -> FastAPI:

@@ -16,6 +16,7 @@ from ledger.aggregate import LedgerError
 from ledger.book import Decision
 from ledger.desk import Desk
 from ledger.recorder import Appended, Batch
+from tests.database import end_connections
 from tests.ledger.playing import PATIENCE
 
 T = TypeVar("T")
@@ -126,11 +127,7 @@ def waiting_for_a_lock(dsn: str, count: int = 1) -> list[int]:
 def kill_connections(dsn: str) -> int:
     """End all connections of the service, as a restart of the server would, and return how many there were."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        rows = connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        ).fetchall()
-    return len(rows)
+        return end_connections(connection)
 
 
 @contextmanager
@@ -145,10 +142,7 @@ def gone(dsn: str) -> Iterator[None]:
 
     with psycopg.connect(dsn, autocommit=True) as connection:
         let(False)
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
+        end_connections(connection)
     try:
         yield
     finally:

@@ -27,10 +27,10 @@ def test_service_can_neither_change_nor_delete_events(recorder: LogRecorder, dat
     assert places(recorder) == [(1, A, 1)]
 
 
-def test_superuser_can_neither_change_nor_delete_events(recorder: LogRecorder, empty_dsn: str) -> None:
+def test_superuser_can_neither_change_nor_delete_events(recorder: LogRecorder, dsn: str) -> None:
     """Triggers refuse it, also where replication would skip ordinary ones."""
     append(recorder, fact(A, 1))
-    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         for role in ("origin", "replica"):
             connection.execute(sql.SQL("SET session_replication_role = {}").format(sql.Literal(role)))
             for statement in CHANGES:

@@ -178,7 +178,7 @@ def test_draw_goes_on_after_a_crash_at_any_step(
     is_drawn_by_the_book(house, entries, pool_max=2)
 
 
-def test_roster_that_was_tampered_with_is_not_drawn(house: House, empty_dsn: str) -> None:
+def test_roster_that_was_tampered_with_is_not_drawn(house: House, dsn: str) -> None:
     """Whoever could change an enrolment after the roster was frozen is found out by its hash."""
     house.open_week()
     house.enrol(UUID(int=1))
@@ -186,7 +186,7 @@ def test_roster_that_was_tampered_with_is_not_drawn(house: House, empty_dsn: str
     with pytest.raises(SeedNotOurs):
         # A service with another secret freezes the roster, and cannot go on.
         drawing.draw(other_master(house), week=WEEK, actor="clock", request="draw")
-    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("ALTER TABLE events_2026_w47 DISABLE TRIGGER append_only")
         connection.execute(
             "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), '4000', '4999'), 'UTF8')"

@@ -106,12 +106,12 @@ def waiting_for_a_lock(dsn: str, count: int) -> None:
             ).fetchone() or (0,)
 
 
-def test_nobody_appends_while_the_head_is_held(recorder: LogRecorder, empty_dsn: str) -> None:
+def test_nobody_appends_while_the_head_is_held(recorder: LogRecorder, dsn: str) -> None:
     """What is decided on the whole log is still true when it is appended; the others come after it."""
     with ThreadPoolExecutor(2) as pool:
         with recorder.held() as connection:
             others = [pool.submit(append, recorder, fact(UUID(int=number), 1), known=0) for number in (8, 9)]
-            waiting_for_a_lock(empty_dsn, 2)
+            waiting_for_a_lock(dsn, 2)
             assert recorder.head().position == 0
             mine = recorder.append(one_fact(), on=connection)
             assert not any(other.done() for other in others)

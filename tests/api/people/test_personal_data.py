@@ -56,7 +56,7 @@ def everywhere(shop: Shop) -> User:
     shop.open_week()
     ann = shop.signup("Ann")
     shop.bought(ann, "subscription")
-    assert ann.post("/api/me/payout-account").status_code == 200
+    shop.ask(shop.services.money.payout_desk.account_page(ann.id, return_url="https://app.example.org/"))
     ann.post(f"/api/weeks/{WEEK}/entry", headers={"X-Device-Id": "a-phone-of-anns"})
     ann.request("PUT", "/api/me/limits", json={"weekly_cents": 2000, "monthly_cents": None})
     ann.post("/api/me/cool-off", json={"days": 1, "confirm": True})

@@ -94,8 +94,10 @@ class MoneyStory:
 
     def buys(self, dice: Random) -> None:
         """Check out, and more often than not pay, at once or slowly."""
-        name, payment = dice.choice(NAMES), None
-        kind = dice.choice(BEFORE if self.shop.clock() < STARTS_AT else WITHIN)
+        payment, kind = None, dice.choice(BEFORE if self.shop.clock() < STARTS_AT else WITHIN)
+        # Of those who have nothing left, some have open bets.
+        poor = [name for name in NAMES if self._available(name) == 0] if kind == "buy_back" else []
+        name = dice.choice(poor or NAMES)
         with suppress(LedgerError):
             payment = self._buy(name, kind, f"{kind} {dice.randrange(3)}")
         if payment is not None and dice.random() < 0.7:
@@ -150,11 +152,10 @@ class MoneyStory:
     def stakes_all(self, dice: Random) -> None:
         """Bet all credits on a game, which is lost, won, or not over yet."""
         name, starts, game = dice.choice(NAMES), self.shop.clock() + 2 * MINUTE, f"g{len(self.games) + 10}"
-        entry = self.shop.ledger.entries.entry_of(player_id=self.shop.player(name), week=WEEK)
-        if entry is None or self.week.state() != "grouped" or starts > ends_at(WEEK) - 60 * MINUTE:
+        available = self._available(name)
+        if self.week.state() != "grouped" or starts > ends_at(WEEK) - 60 * MINUTE:
             return
-        available = self.week.available(name)
-        if available > 0:
+        if available is not None and available > 0:
             self.week.listed(game, starts)
             self.week.bet(name, game, "spread", "home", available)
             self.games[game] = 0
@@ -228,10 +229,11 @@ class MoneyStory:
             return
 
         def go_on() -> None:
-            for act in dice.sample((self.refunded_by_hand, self.disputed, self.dispute_closed), 2):
-                act(dice)
+            before = self.sandbox.webhooks.taken()
+            dice.choice((self.refunded_by_hand, self.refunded_by_hand, self.disputed, self.dispute_closed))(dice)
             with suppress(LedgerError):
-                self.other.sweep()
+                for event_id in self.sandbox.webhooks.taken()[len(before) :]:
+                    self.other.deliver(event_id)
                 self.other.step()
 
         self.overtaken_by = go_on
@@ -261,6 +263,10 @@ class MoneyStory:
             self._live_until(ahead[0])
 
     # How it is done.
+
+    def _available(self, name: str) -> int | None:
+        entry = self.shop.ledger.entries.entry_of(player_id=self.shop.player(name), week=WEEK)
+        return self.week.available(name) if entry is not None else None
 
     def _surely(self, act: Callable[[], T]) -> T:
         """Do something, again if the process dies of it."""
