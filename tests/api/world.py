@@ -354,8 +354,7 @@ def serving(
         httpx.Client(base_url=url, timeout=30, verify=False) as client,
     ):
         yield World(services, clock, client, loop)
-    _finish_errands(services)
-    ledger.close()
+    _close(services)
     assert not deaths
 
 
@@ -370,11 +369,12 @@ def _admission(ledger: Ledger, clock: Clock, gates: Gates) -> PayersAdmission:
     return PayersAdmission(taking_part)
 
 
-def _finish_errands(services: Services) -> None:
+def _close(services: Services) -> None:
     """Wait for what no answer waited for: errands run one after another, and the database goes next."""
     finished = threading.Event()
     services.errands.run("the last", finished.set)
     assert finished.wait(timeout=60)
+    services.ledger.close()
 
 
 def _app(services: Services) -> FastAPI:
