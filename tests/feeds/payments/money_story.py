@@ -78,10 +78,17 @@ class MoneyStory:
         return True
 
     def begin(self, stage: str) -> None:
-        """Begin before the week, in it, when two are bust, or when they are in the last seconds of buying back."""
+        """Begin before the week, in it, when two have staked all, are bust, or have seconds left to buy back."""
         self.shop.open(*NAMES)
         if stage == "begun":
             self.shop.begin("ann", "bob")
+        if stage == "staked":
+            self.shop.begin("ann", "bob")
+            self.week.listed("g1", STARTS_AT + 60 * MINUTE)
+            for name in ("ann", "bob"):
+                self.week.bet(name, "g1", "spread", "home", 1000)
+            self._live_until(STARTS_AT + 61 * MINUTE)
+            self.games["g1"] = 0
         if stage in ("bust", "cutoff"):
             self.shop.bust("ann", "bob")
         if stage == "cutoff":

@@ -22,7 +22,7 @@ from tests.feeds.payments.money_story import ACTS, NAMES, MoneyStory
 from tests.feeds.small_week import WEEK
 
 EXAMPLES, STEPS = 8, 40
-STAGES = ("registering", "registering", "begun", "bust", "bust", "cutoff", "cutoff")
+STAGES = ("registering", "registering", "begun", "staked", "staked", "bust", "cutoff", "cutoff")
 
 
 class MoneyMachine(RuleBasedStateMachine):
