@@ -24,9 +24,18 @@ class BrokenNetwork:
         self._host, self._port = parts.hostname, parts.port
         self._random = random.Random(seed)
         self._mean = bytes_between_cuts
+        self._connections: list[asyncio.Task[None]] = []
         self.cuts = 0
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin to carry a connection."""
+        self._connections.append(asyncio.create_task(self._carry(reader, writer)))
+
+    async def ended(self) -> None:
+        """Wait until no connection is carried any more, as none is left open for others to find."""
+        await asyncio.gather(*self._connections)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either side ends it or it is cut."""
         up, down = self._bytes(), self._bytes()
         try:
@@ -67,9 +76,10 @@ async def broken_network(
 ) -> AsyncIterator[tuple[str, BrokenNetwork]]:
     """Give the URL under which a server is reached over a broken network, and the network."""
     network = BrokenNetwork(url, seed=seed, bytes_between_cuts=bytes_between_cuts)
-    proxy = await asyncio.start_server(network.carry, "127.0.0.1", 0, backlog=2048)
+    proxy = await asyncio.start_server(network.connect, "127.0.0.1", 0, backlog=2048)
     host, port = proxy.sockets[0].getsockname()
     try:
         yield f"http://{host}:{port}", network
     finally:
         proxy.close()
+        await network.ended()
