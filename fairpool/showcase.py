@@ -133,14 +133,17 @@ def early_game(lines: Sequence[FeedLine], *, week: str) -> EarlyGame | None:
 async def buy_entries(crowd: Crowd, *, week: str) -> None:
     """Have everybody pay to take part in a week: one in ten by a subscription, the others by a pass.
 
-    Checkouts are opened one after another, so that payments, and then entries, come in the same order each time.
+    Checkouts are opened one after another, and subscriptions paid so, so that entries come in the same order each time.
     """
-    pages = []
+    passes, subscriptions = [], []
     for number, player in enumerate(crowd.players):
-        subscribes = number % _ONE_SUBSCRIBES_OF == 1
-        kind, of_week = ("subscription", None) if subscribes else ("weekly_pass", week)
-        pages.append(await checkout(crowd, player, kind, week=of_week))
-    await asyncio.gather(*(crowd.visit(page) for page in pages))
+        if number % _ONE_SUBSCRIBES_OF == 1:
+            subscriptions.append(await checkout(crowd, player, "subscription", week=None))
+        else:
+            passes.append(await checkout(crowd, player, "weekly_pass", week=week))
+    await asyncio.gather(*(crowd.visit(page) for page in passes))
+    for page in subscriptions:
+        await crowd.visit(page)
 
 
 async def checkout(crowd: Crowd, player: Player, kind: str, *, week: str | None) -> str:
