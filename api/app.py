@@ -15,6 +15,7 @@ from api import (
     admin_weeks,
     bets,
     checkout,
+    draws,
     games,
     health,
     leaderboard,
@@ -22,6 +23,7 @@ from api import (
     me,
     my_weeks,
     prizes,
+    proofs,
     season,
     slips,
     statement,
@@ -104,6 +106,7 @@ def blank_app(middleware: Sequence[Middleware] = (), *, with_test_clock: bool) -
             my_weeks,
             games,
             weeks,
+            draws,
             leaderboard,
             live,
             season,
@@ -120,6 +123,7 @@ def blank_app(middleware: Sequence[Middleware] = (), *, with_test_clock: bool) -
             admin_players,
             person,
             protection,
+            proofs,
         )
     ]
     if with_test_clock:

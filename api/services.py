@@ -32,8 +32,11 @@ from api.people.registry import People
 from api.people.restrictions import Restrictions
 from api.people.spending import Spending
 from api.people.taking_part import TakingPart
+from feeds.checkpoints import Checkpoints
 from feeds.payments.money import Money
+from feeds.receipts import Receipts
 from ledger.datastore import Datastore
+from ledger.drawn import Draws
 from ledger.entries import Entries
 from ledger.ledger import Ledger
 from projections.accounts import Accounts
@@ -45,6 +48,7 @@ from projections.pools import Pools
 from projections.registrations import Registrations
 from projections.runner import Runner
 from projections.settlements import Settlements
+from projections.tree import Trees
 from projections.weeks import Weeks
 
 if TYPE_CHECKING:
@@ -201,6 +205,17 @@ class Services:
         return TakingPart(
             self.ledger, people=self.people, restrictions=self.restrictions, gates=self.gates, clock=self.clock
         )
+
+    @cached_property
+    def draws(self) -> Draws:
+        """How pools were drawn."""
+        return Draws(self.ledger)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """What receipts and other proofs are made from."""
+        datastore = self.ledger.datastore
+        return Receipts(self.ledger, Trees(datastore), Checkpoints(datastore))
 
     @property
     def entry_is_free(self) -> bool:

@@ -1,14 +1,15 @@
-"""Audits: a log replayed from its first event, held against the projections, and exported line by line."""
+"""Audits: a log replayed from its first event and held against the projections."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from ledger.facts import export_line, fact_of
+from ledger.auditing.books import Balances
+from ledger.facts import fact_of
 from ledger.recorder import LogRecorder
-from ledger.replay import Books, Replay
+from ledger.replay import Replay
 from projections.rebuild import verify
 
 Progress = Callable[[int, int], None]
@@ -20,7 +21,7 @@ class Audit:
 
     log: str
     position: int
-    total: Books
+    total: Balances
     replay: Replay
     faults: list[str]
     differences: list[str]
@@ -49,16 +50,6 @@ def replay(recorder: LogRecorder, *, progress: Progress, until: int | None = Non
     return Audit(recorder.log, end, books.total, books, faults, differences)
 
 
-def export(recorder: LogRecorder, out: BinaryIO, *, until: int | None = None) -> int:
-    """Write the export lines of a log up to a position (the head at the start, if None); returns how many."""
-    end = recorder.head().position if until is None else until
-    written = 0
-    for record in recorder.read_all(until=end):
-        out.write(export_line(record) + b"\n")
-        written += 1
-    return written
-
-
 def summary(audit: Audit) -> dict[str, Any]:
     """Return an audit as JSON for machines."""
     bets = audit.replay.bets
@@ -74,7 +65,7 @@ def summary(audit: Audit) -> dict[str, Any]:
     }
 
 
-def credits(books: Books) -> dict[str, int]:
+def credits(books: Balances) -> dict[str, int]:
     """Return the four balances, issuance as the positive number of credits issued."""
     return {
         "issued": -books.issuance,
@@ -84,7 +75,7 @@ def credits(books: Books) -> dict[str, int]:
     }
 
 
-def pools(audit: Audit) -> Iterator[tuple[str, Books]]:
+def pools(audit: Audit) -> Iterator[tuple[str, Balances]]:
     """Yield the books of each pool, A to Z before AA."""
     for name in audit.replay.standings():
         yield name, audit.replay.books[name]

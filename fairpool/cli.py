@@ -80,7 +80,7 @@ def application() -> typer.Typer:
     app.command("demo")(demo.demo)
     app.command("migrate")(migrate.migrate_database)
     app.command("openapi")(openapi.openapi)
-    for role in (roles.api, roles.project, roles.feed, roles.settle, roles.clock, roles.pay):
+    for role in (roles.api, roles.project, roles.feed, roles.settle, roles.clock, roles.publish, roles.pay):
         if role is not roles.feed:
             app.command(role.__name__)(role)
     app.add_typer(feed.commands(), name="feed")

@@ -6,22 +6,27 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
+from fairpool.beacons import beacon
 from fairpool.clocks import system_clock
+from fairpool.log_keys import notary
 from fairpool.money import money
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import seed_master
 from fairpool.settings import Settings
+from feeds.checkpoints import Checkpoints
 from feeds.deadlines import Deadlines
 from feeds.inbox import Inbox
 from feeds.ingest import Ingest
 from feeds.jetstream import Consumer, Publisher, connected, provision
+from feeds.ledger_stream import LedgerStream
+from feeds.notary import Notary
 from feeds.payments.money import Money
 from feeds.settler import Settler
 from ledger.datastore import Datastore
@@ -52,6 +57,7 @@ class Core:
     ingest: Ingest
     settler: Settler
     deadlines: Deadlines
+    notary: Notary
     money: Money
     stop: threading.Event = field(default_factory=threading.Event)
     died: list[BaseException] = field(default_factory=list)
@@ -104,6 +110,7 @@ def core(
         new_id=new_id,
         seeds=SeedChain(master or seed_master(settings)),
         on_death=lambda error: deaths[0](error),
+        beacon=beacon(settings),
     )
     runner = Runner(datastore, projections())
     inbox = Inbox(datastore)
@@ -116,6 +123,7 @@ def core(
         ingest=Ingest(ledger, inbox, clock=clock, primary=settings.primary_sources),
         settler=Settler(ledger, bets=Bets(datastore), projections=runner),
         deadlines=Deadlines(ledger, opens_weeks=settings.opens_weeks),
+        notary=notary(settings, ledger),
         money=money(settings, ledger, runner, clock=clock, monotonic=time.monotonic),
     )
     deaths.append(built.die)
@@ -138,29 +146,44 @@ async def feed_consumer(built: Core, nats_url: str) -> AsyncIterator[tuple[Publi
             bury=lambda body, subject, reason: built.ingest.bury(body, subject=subject, reason=reason),
             between=built.ingest.take_waiting,
         )
-        task = asyncio.create_task(consumer.run(), name="feed")
-        task.add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))
-        try:
-            yield Publisher(context), consumer
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await stack.enter_async_context(_running(built, "feed", consumer.run()))
+        yield Publisher(context), consumer
+
+
+@asynccontextmanager
+async def ledger_stream(built: Core, nats_url: str) -> AsyncIterator[None]:
+    """Publish committed events and signed checkpoints on NATS for as long as the block runs."""
+    async with connected(nats_url) as client:
+        datastore = built.ledger.datastore
+        stream = LedgerStream(client, datastore=datastore, checkpoints=Checkpoints(datastore))
+        async with _running(built, "ledger stream", stream.run()):
+            yield
 
 
 @asynccontextmanager
 async def payments(built: Core, *, works: bool) -> AsyncIterator[None]:
     """Talk to the provider, if there is one, for as long as the block runs; who `works` follows up payments as well."""
-    worker, tasks = built.money.worker, []
-    if works and worker is not None:
-        tasks.append(asyncio.create_task(worker.run(), name="payments"))
-        tasks[0].add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))
+    worker = built.money.worker
+    try:
+        if works and worker is not None:
+            async with _running(built, "payments", worker.run()):
+                yield
+        else:
+            yield
+    finally:
+        await built.money.close()
+
+
+@asynccontextmanager
+async def _running(built: Core, name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a part beside the block; if it ends before, the service ends with it."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await built.money.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _why(task: asyncio.Task[None]) -> BaseException:

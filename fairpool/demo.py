@@ -1,4 +1,4 @@
-"""The demo: one whole week played through the real API, NATS and store, in simulated time, and audited at its end."""
+"""The demo: one week played through the real API, NATS and store, in simulated time, audited, and shown to strangers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fairpool import audit, loop
 from fairpool.clocks import HandClock
-from fairpool.core import Core, core, feed_consumer, payments
+from fairpool.core import Core, core, feed_consumer, ledger_stream, payments
 from fairpool.crowd import Crowd, crowd, entry_ids, next_id
 from fairpool.play import Play
 from fairpool.sandbox.sandbox import Sandbox
@@ -23,6 +23,7 @@ from fairpool.sandbox.standing_in import point_at, standing_in
 from fairpool.servers import servers
 from fairpool.settings import Settings
 from fairpool.showcase import Scene, Showcase, buy_entries, claim_prizes
+from fairpool.strangers import Strangers, invite
 from fairpool.web import serving
 from feeds.feedfile import FeedLine, read_lines
 from feeds.ingest import Taken
@@ -72,11 +73,17 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a demo came to: the object that `--json` prints, the audit and the reconciliation behind it."""
+    """What a demo came to: the object that `--json` prints, and what stands behind it."""
 
     report: dict[str, Any]
     audit: audit.Audit
     reconciliation: Reconciliation
+    strangers: Strangers
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nobody who checked it found a difference."""
+        return self.audit.is_ok and self.reconciliation.is_ok and self.strangers.are_content
 
 
 @dataclass(slots=True)
@@ -121,13 +128,18 @@ def play(settings: Settings, chosen: Plan, *, tell: Tell) -> Outcome:
         if chosen.week in built.ledger.weeks():
             raise WeekPlayedAlready(f"{settings.data} holds week {chosen.week} already: choose another --data")
         built.start("projections", built.projections.run)
+        built.start("notary", built.notary.run)
         return loop.run(_play(built, addresses.nats_url, sandbox, chosen, clock, watch, tell))
 
 
 async def _play(
     built: Core, nats_url: str, sandbox: Sandbox, chosen: Plan, clock: HandClock, watch: _Stopwatch, tell: Tell
 ) -> Outcome:
-    async with feed_consumer(built, nats_url) as (publisher, consumer), payments(built, works=False):
+    async with (
+        feed_consumer(built, nats_url) as (publisher, consumer),
+        ledger_stream(built, nats_url),
+        payments(built, works=False),
+    ):
         stage = Play(built, clock=clock, lines=chosen.lines, publisher=publisher, consumer=consumer)
         await asyncio.to_thread(
             drawing.open_week, built.ledger, week=chosen.week, rules=RULES, actor="operator:demo", request="demo"
@@ -151,7 +163,11 @@ async def _play(
                 await stage.react()
         with watch.time("audit"):
             audited, reconciled = await _audit(built, chosen.week, tell)
-    return Outcome(_report(built, chosen, audited, reconciled, watch), audited, reconciled)
+        with watch.time("strangers"):
+            tell("showing the export to strangers", 0, 0)
+            folder = built.settings.data / "exports"
+            strangers = await asyncio.to_thread(invite, built, audited.replay, folder=folder)
+    return Outcome(_report(built, chosen, audited, reconciled, strangers, watch), audited, reconciled, strangers)
 
 
 async def _live(stage: Play, players: Crowd, chosen: Plan, tell: Tell) -> None:
@@ -189,7 +205,12 @@ async def _audit(built: Core, week: str, tell: Tell) -> tuple[audit.Audit, Recon
 
 
 def _report(
-    built: Core, chosen: Plan, audited: audit.Audit, reconciled: Reconciliation, watch: _Stopwatch
+    built: Core,
+    chosen: Plan,
+    audited: audit.Audit,
+    reconciled: Reconciliation,
+    strangers: Strangers,
+    watch: _Stopwatch,
 ) -> dict[str, Any]:
     """Return what design §10 says that `--json` prints."""
     replayed: Replay = audited.replay
@@ -216,6 +237,7 @@ def _report(
         "standings_hash": replayed.standings_hash,
         "audit": {"ok": audited.is_ok},
         "payments": _payments(built, chosen.week, reconciled),
+        "strangers": _strangers(strangers),
         "seconds": watch.seconds,
     }
 
@@ -231,6 +253,15 @@ def _payments(built: Core, week: str, reconciled: Reconciliation) -> dict[str, A
         "prizes": {state: total.number for state, total in prizes.items()},
         "prizes_paid_cents": prizes["paid"].amount_cents if "paid" in prizes else 0,
         "reconciled": reconciled.is_ok,
+    }
+
+
+def _strangers(strangers: Strangers) -> dict[str, Any]:
+    """Return what verify_week.py found, and who added up the journal."""
+    journal = strangers.journal
+    return {
+        "verified": strangers.verdict.is_ok,
+        "journal": None if journal is None else {"by": journal.by, "agrees": journal.agrees},
     }
 
 

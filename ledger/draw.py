@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -58,17 +58,26 @@ def deal(
         round=round,
         randomness_hex=randomness_hex,
     )
-    order = shuffle(key, entries)
+    return cut(week, shuffle(key, entries), pool_max)
+
+
+def cut(week: str, order: Sequence[UUID], pool_max: int) -> tuple[Pool, ...]:
+    """Cut the entries, in the order of the draw, into the fewest pools of at most `pool_max`."""
     pools = []
     dealt = 0
     for index, size in enumerate(pool_sizes(len(order), pool_max)):
-        pools.append(Pool(pool_name(week, index), order[dealt : dealt + size]))
+        pools.append(Pool(pool_name(week, index), tuple(order[dealt : dealt + size])))
         dealt += size
     return tuple(pools)
 
 
 def roster_hash(week: str, entries: Collection[UUID]) -> str:
-    """The SHA-256 of a roster, in hex: its week, its size and its entries in ascending order, one a line.
+    """The SHA-256 of a roster's text, in hex; raises DrawError when an entry stands in it twice."""
+    return hashlib.sha256(roster_text(week, entries).encode()).hexdigest()
+
+
+def roster_text(week: str, entries: Collection[UUID]) -> str:
+    """A roster as it is hashed: its week, its size and its entries in ascending order, one a line.
 
     Raises DrawError when an entry stands in it twice.
     """
@@ -76,8 +85,7 @@ def roster_hash(week: str, entries: Collection[UUID]) -> str:
     for entry_id, next_id in pairwise(ids):
         if entry_id == next_id:
             raise DrawError(f"entry {entry_id} stands twice in the roster of {week}: list each entry once")
-    text = f"pools/roster/v1\n{week}\n{len(ids)}\n" + "".join(f"{entry_id}\n" for entry_id in ids)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return f"pools/roster/v1\n{week}\n{len(ids)}\n" + "".join(f"{entry_id}\n" for entry_id in ids)
 
 
 def shuffle_key(
@@ -91,11 +99,12 @@ def shuffle_key(
 def shuffle(key: bytes, entries: Collection[UUID]) -> tuple[UUID, ...]:
     """The entries by the HMAC of their ids under `key`: the order they come in plays no part."""
 
-    def place(entry: UUID) -> tuple[bytes, str]:
-        text = str(entry)
-        return hmac.digest(key, text.encode(), "sha256"), text
+    return tuple(sorted(entries, key=lambda entry: (score(key, entry), str(entry))))
 
-    return tuple(sorted(entries, key=place))
+
+def score(key: bytes, entry: UUID) -> bytes:
+    """The HMAC of an entry's id under `key`, by which it is sorted: anybody can compute anybody's."""
+    return hmac.digest(key, str(entry).encode(), "sha256")
 
 
 def pool_sizes(n: int, pool_max: int) -> tuple[int, ...]:

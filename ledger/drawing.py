@@ -6,16 +6,19 @@ A crash between any two steps is mended by asking for the draw again: what is in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from ledger import weeks
+from ledger import publishing, weeks
+from ledger.beacon import Reading, RoundAwaited
 from ledger.book import Decision
 from ledger.draw import Pool, deal, roster_hash
-from ledger.events import EntryEnrolled, EntryWithdrawn, RosterFrozen
-from ledger.facts import Fact, fact_of
+from ledger.drawn import enrolled
+from ledger.events import Beacon, PoolsDrawn, RosterFrozen
+from ledger.facts import Fact
 from ledger.ids import pool_id
 from ledger.ledger import Ledger
 from ledger.rules import Rules
@@ -28,11 +31,20 @@ class RosterChanged(Exception):
     """The roster read from the log does not have the hash that was frozen: the log was tampered with."""
 
 
+class _Terms(NamedTuple):
+    """What a draw follows; `reading` is what the beacon said where the week is drawn already."""
+
+    rules: Rules
+    commitment: str
+    reading: Reading | None
+
+
 def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: str) -> Fact:
     """Open a week for enrolments and return its WeekOpened; again, the first one.
 
-    The commitment is the seed of the last week that was opened before: raises WeekNotOver until that one is drawn,
-    or when a later week is open already; UnsoundRules; WeekIdError.
+    The office publishes its rules and the chain of its seed before. The commitment is the seed of the last week that
+    was opened before: raises WeekNotOver until that one is drawn, or when a later week is open already; SeedNotOurs
+    where the ledger's chain cannot open the commitment; UnsoundRules; WeekIdError.
     """
     weeks.starts_at(week)
     require_sound(week, rules)
@@ -40,6 +52,10 @@ def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: s
     if week not in opened and opened and week < opened[-1]:
         raise WeekNotOver(f"week {week} lies before {opened[-1]}, which is open already")
     commitment = _commitment(ledger, [each for each in opened if each < week], actor=actor, request=request)
+    if week not in opened:
+        ledger.seeds.opening(commitment)
+        publishing.publish_rules(ledger, rules=rules, actor=actor, request=request)
+        publishing.anchor_seeds(ledger, actor=actor, request=request)
     ledger.recorder(week).create_table()
 
     def decide(on: Decision) -> Fact:
@@ -60,7 +76,8 @@ def _commitment(ledger: Ledger, earlier: Sequence[str], *, actor: str, request: 
 def draw(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
     """Freeze the roster, reveal the seed, open and grant the accounts, and open betting; returns the WeekGrouped.
 
-    Raises WeekNotOver before the week's start.
+    Raises WeekNotOver before the week's start. A roster that was frozen with a round of the beacon waits for that
+    round: raises RoundAwaited until its randomness is known, and never takes another.
     """
     desk = ledger.desk(week)
 
@@ -68,40 +85,62 @@ def draw(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
         frozen = on.week().frozen
         if frozen is not None:
             return frozen
-        entries = _roster(ledger, week, until=on.known)
-        return on.week().freeze_roster(entries=entries, position=on.known, at=on.now)
+        entries = enrolled(ledger.recorder(week), until=on.known)
+        beacon = _round_to_come(ledger, on.now)
+        return on.week().freeze_roster(entries=entries, position=on.known, at=on.now, beacon=beacon)
 
-    frozen = desk.ask(freeze, actor=actor, request=request, alone=True).result()
-    rules, commitment = desk.ask(_rules_and_commitment, actor=actor, request=request).result()
-    seed = ledger.seeds.opening(commitment)
-    pools = _deal(ledger, week, frozen, seed, rules)
-    desk.ask(lambda on: on.week().draw(seed=seed, pools=pools), actor=actor, request=request).result()
+    frozen = desk.ask(freeze, actor=actor, request=request, alone=True).result().event
+    assert isinstance(frozen, RosterFrozen)
+    terms = desk.ask(_terms, actor=actor, request=request).result()
+    seed = ledger.seeds.opening(terms.commitment)
+    reading = terms.reading or _read_round(ledger, week, frozen.beacon)
+    pools = _deal(ledger, week, frozen, seed, reading, terms.rules)
+
+    def reveal(on: Decision) -> Fact:
+        return on.week().draw(seed=seed, pools=pools, randomness=reading.randomness, signature=reading.signature)
+
+    desk.ask(reveal, actor=actor, request=request).result()
     seats = ((pool.name, entry) for pool in pools for entry in pool.entries)
     for chunk in _chunks(seats):
         desk.ask(partial(_open_accounts, seats=chunk), actor=actor, request=request).result()
     return desk.ask(lambda on: on.week().group(), actor=actor, request=request).result()
 
 
-def _deal(ledger: Ledger, week: str, frozen: Fact, seed: bytes, rules: Rules) -> tuple[Pool, ...]:
-    assert isinstance(frozen.event, RosterFrozen)
-    roster = _roster(ledger, week, until=frozen.event.position)
-    if roster_hash(week, roster) != frozen.event.roster_hash:
-        raise RosterChanged(f"week {week}: the roster at position {frozen.event.position} is not the one frozen")
-    return deal(week=week, entries=roster, pool_max=rules.pool_max, seed=seed)
+def _round_to_come(ledger: Ledger, at: datetime) -> Beacon | None:
+    if ledger.beacon is None:
+        return None
+    chain = ledger.beacon.chain
+    return Beacon(chain=chain.hash, round=chain.round_after(at))
 
 
-def _roster(ledger: Ledger, week: str, *, until: int) -> list[UUID]:
-    """Return the entries that are enrolled and not withdrawn at a position."""
-    enrolled: dict[UUID, UUID] = {}
-    for record in ledger.recorder(week).read_topics(EntryEnrolled.TOPIC, EntryWithdrawn.TOPIC):
-        if record.position > until:
-            break
-        event = fact_of(record).event
-        if isinstance(event, EntryEnrolled):
-            enrolled[record.stream] = event.entry
-        else:
-            enrolled.pop(record.stream, None)
-    return list(enrolled.values())
+def _read_round(ledger: Ledger, week: str, named: Beacon | None) -> Reading:
+    """Return what the beacon said at the round that a roster was frozen with; raises RoundAwaited."""
+    if named is None:
+        return Reading("", "")
+    beacon = ledger.beacon
+    if beacon is None or beacon.chain.hash != named.chain:
+        raise RoundAwaited(f"week {week} waits for round {named.round} of chain {named.chain}: switch that beacon on")
+    comes_at = beacon.chain.time_of(named.round)
+    if ledger.clock() < comes_at:
+        raise RoundAwaited(f"week {week} is drawn with round {named.round}, which comes at {comes_at}", until=comes_at)
+    return beacon.read(named.round)
+
+
+def _deal(
+    ledger: Ledger, week: str, frozen: RosterFrozen, seed: bytes, reading: Reading, rules: Rules
+) -> tuple[Pool, ...]:
+    roster = enrolled(ledger.recorder(week), until=frozen.position)
+    if roster_hash(week, roster) != frozen.roster_hash:
+        raise RosterChanged(f"week {week}: the roster at position {frozen.position} is not the one frozen")
+    return deal(
+        week=week,
+        entries=roster,
+        pool_max=rules.pool_max,
+        seed=seed,
+        chain=frozen.beacon.chain if frozen.beacon else "",
+        round=frozen.beacon.round if frozen.beacon else 0,
+        randomness_hex=reading.randomness,
+    )
 
 
 def _open_accounts(on: Decision, *, seats: Sequence[tuple[str, UUID]]) -> None:
@@ -116,8 +155,12 @@ def _seed(on: Decision) -> str | None:
     return on.week().draw_seed if on.week().opened is not None else None
 
 
-def _rules_and_commitment(on: Decision) -> tuple[Rules, str]:
-    return on.week().rules, on.week().seed_commitment
+def _terms(on: Decision) -> _Terms:
+    week, reading = on.week(), None
+    if week.drawn is not None:
+        assert isinstance(week.drawn.event, PoolsDrawn)
+        reading = Reading(week.drawn.event.randomness, week.drawn.event.signature)
+    return _Terms(week.rules, week.seed_commitment, reading)
 
 
 def _chunks(seats: Iterator[tuple[str, UUID]]) -> Iterator[list[tuple[str, UUID]]]:

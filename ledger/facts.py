@@ -46,8 +46,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return position_token(self.log, self.position)
 
 
-class Fact(msgspec.Struct, kw_only=True):
-    """An event in its envelope. The append stamps `position` and `recorded_at`; before that they are 0 and None."""
+class Fact(msgspec.Struct, kw_only=True, eq=False):
+    """An event in its envelope. The append stamps `position` and `recorded_at`; before that they are 0 and None.
+
+    `record` is what it was read from; two facts are equal whatever they were read from.
+    """
 
     log: str
     stream: UUID
@@ -58,6 +61,16 @@ class Fact(msgspec.Struct, kw_only=True):
     cause: str | None = None
     position: int = 0
     recorded_at: Instant | None = None
+    record: Record | None = None
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all but the record."""
+        if not isinstance(other, Fact):
+            return NotImplemented
+        names = [name for name in self.__struct_fields__ if name != "record"]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     @property
     def token(self) -> str:
@@ -91,7 +104,24 @@ def _decode_special(wanted: type, value: Any) -> Any:
     raise TypeError(f"{wanted.__name__} has no place in an event")
 
 
+class _Line(msgspec.Struct, kw_only=True):
+    """An export line. Its fields stand in their canonical order, which is quicker than sorting them each time."""
+
+    actor: str
+    cause: str | None
+    data: msgspec.Raw
+    log: str
+    position: int
+    recorded_at: str
+    request: str
+    schema: int
+    stream: UUID
+    type: str
+    version: int
+
+
 _CANONICAL = msgspec.json.Encoder(order="sorted", enc_hook=_encode_special)
+_LINE = msgspec.json.Encoder()
 _BUILDING = threading.Lock()
 
 
@@ -137,8 +167,8 @@ def decode(record: Record, *, upcasts: Upcasts = UPCASTS) -> Event:
         raise UnreadableEvent(f"{record.token}: {record.topic} schema {record.schema}: {error}") from error
 
 
-def fact_of(record: Record) -> Fact:
-    """Return the fact that a record holds."""
+def fact_of(record: Record, *, keeps_record: bool = True) -> Fact:
+    """Return the fact that a record holds. Who keeps many facts for long lets it do without the record."""
     return Fact(
         log=record.log,
         stream=record.stream,
@@ -149,6 +179,24 @@ def fact_of(record: Record) -> Fact:
         cause=record.cause,
         position=record.position,
         recorded_at=record.recorded_at,
+        record=record if keeps_record else None,
+    )
+
+
+def record_of(fact: Fact) -> Record:
+    """Return the record that a stamped fact was read from or, of one that was triggered here, what was stored."""
+    return fact.record or Record(
+        log=fact.log,
+        position=fact.position,
+        stream=fact.stream,
+        version=fact.version,
+        topic=fact.event.TOPIC,
+        schema=fact.event.SCHEMA,
+        state=canonical(fact.event),
+        recorded_at=fact.at,
+        actor=fact.actor,
+        request=fact.request,
+        cause=fact.cause,
     )
 
 
@@ -158,18 +206,42 @@ def export_line(record: Record) -> bytes:
     The stored state goes in as it is, so the bytes depend on nothing but the record. They are the leaf that a
     Merkle tree of the log hashes.
     """
-    return canonical(
-        {
-            "actor": record.actor,
-            "cause": record.cause,
-            "data": msgspec.Raw(record.state),
-            "log": record.log,
-            "position": record.position,
-            "recorded_at": str(record.recorded_at),
-            "request": record.request,
-            "schema": record.schema,
-            "stream": record.stream,
-            "type": record.topic,
-            "version": record.version,
-        }
+    return _LINE.encode(
+        _Line(
+            actor=record.actor,
+            cause=record.cause,
+            data=msgspec.Raw(record.state),
+            log=record.log,
+            position=record.position,
+            recorded_at=str(record.recorded_at),
+            request=record.request,
+            schema=record.schema,
+            stream=record.stream,
+            type=record.topic,
+            version=record.version,
+        )
     )
+
+
+def record_in(line: bytes) -> Record:
+    """Return the record whose export line this is; raises UnreadableEvent where it is none."""
+    try:
+        said = read_as(_Line, line)
+        record = Record(
+            log=said.log,
+            position=said.position,
+            stream=said.stream,
+            version=said.version,
+            topic=said.type,
+            schema=said.schema,
+            state=bytes(said.data),
+            recorded_at=Instant.parse(said.recorded_at),
+            actor=said.actor,
+            request=said.request,
+            cause=said.cause,
+        )
+    except (msgspec.DecodeError, ValueError) as error:
+        raise UnreadableEvent(f"{line[:80]!r} is no export line: {error}") from error
+    if export_line(record) != line:
+        raise UnreadableEvent(f"{record.token}: the line is not written as an export writes it")
+    return record

@@ -54,6 +54,11 @@ def purchase_stream(payment: UUID) -> UUID:
     return uuid5(payment, "purchase")
 
 
+def office_stream() -> UUID:
+    """Return the stream, in the office's log, of rule sets, seed chains, keys and final weeks."""
+    return uuid5(FAIRPOOL, OFFICE)
+
+
 def prize_id(entry: UUID) -> UUID:
     """Return the id of an entry's prize, which is also its stream in the office: an entry wins one at most."""
     return uuid5(entry, "prize")

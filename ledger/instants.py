@@ -24,7 +24,7 @@ class Instant(datetime):
 
     def __str__(self) -> str:
         """Return the one text of this instant."""
-        return self.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return self.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def instant_text(moment: datetime) -> str:

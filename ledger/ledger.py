@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from ledger.beacon import Beacon
 from ledger.datastore import Datastore
 from ledger.desk import Desk
 from ledger.entries import Entries
@@ -16,7 +17,10 @@ from ledger.seeds import SeedChain
 
 
 class Ledger:
-    """The one way to the logs of a database. Clock, ids and seeds come from outside; so does what a dead desk stops."""
+    """The one way to the logs of a database. Clock, ids and seeds come from outside; so does what a dead desk stops.
+
+    With a `beacon`, the draws of rosters frozen from now on wait for a round of it.
+    """
 
     def __init__(
         self,
@@ -26,11 +30,13 @@ class Ledger:
         new_id: Callable[[], UUID],
         seeds: SeedChain,
         on_death: Callable[[BaseException], None],
+        beacon: Beacon | None = None,
     ) -> None:
         self.datastore = datastore
         self.clock = clock
         self.new_id = new_id
         self.seeds = seeds
+        self.beacon = beacon
         self.entries = Entries(datastore)
         self._on_death = on_death
         self._desks: dict[str, Desk] = {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ledger.aggregate import LedgerError
 from ledger.draw import commitment, secret
 
 
-class SeedNotOurs(Exception):
+class SeedNotOurs(LedgerError):
     """No seed of this chain opens the commitment: the master secret was replaced, or the chain is used up."""
+
+    code = "wrong_seed"
 
 
 class SeedChain:

@@ -144,7 +144,7 @@ class Settlement(Aggregate):
     def _settling(self) -> Word:
         assert self.decided_by is not None
         assert isinstance(self.decided_by.event, ResultRecorded)
-        return _word(self.decided_by.event)
+        return word_of(self.decided_by.event)
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -195,7 +195,7 @@ class Settlement(Aggregate):
         """Fold one event."""
         match fact.event:
             case ResultRecorded(resolution=resolution) as event:
-                word = _word(event)
+                word = word_of(event)
                 self.words[_slot(word)] = word
                 if resolution is not None:
                     self.decided_by = fact
@@ -210,7 +210,8 @@ class Settlement(Aggregate):
                 self.completed_resolution = resolution
 
 
-def _word(event: ResultRecorded) -> Word:
+def word_of(event: ResultRecorded) -> Word:
+    """Return the word that a record holds."""
     regulation = None if event.regulation is None else (event.regulation.home, event.regulation.away)
     return Word(
         game_id=event.game_id,

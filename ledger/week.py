@@ -10,6 +10,7 @@ from ledger import weeks
 from ledger.aggregate import Aggregate, LedgerError
 from ledger.draw import ALGORITHM, Pool, commitment, roster_hash
 from ledger.events import (
+    Beacon,
     DrawnPool,
     PoolsDrawn,
     RosterFrozen,
@@ -138,17 +139,24 @@ class Week(Aggregate):
         if self.frozen is not None or at >= self.starts_at:
             raise RegistrationClosed(f"week {self.week} started at {self.starts_at}: enrol for the next one")
 
-    def freeze_roster(self, *, entries: Collection[UUID], position: int, at: datetime) -> Fact:
-        """Fix who plays; `position` is where the log ends, `entries` who is enrolled there."""
+    def freeze_roster(
+        self, *, entries: Collection[UUID], position: int, at: datetime, beacon: Beacon | None = None
+    ) -> Fact:
+        """Fix who plays; `position` is where the log ends, `entries` who is enrolled there.
+
+        `beacon` names the round that the draw waits for; it must still be to come.
+        """
         self.require_open()
         if at < self.starts_at:
             raise WeekNotOver(f"week {self.week} is drawn when it starts, at {self.starts_at}")
         return self.frozen or self.trigger(
-            RosterFrozen(beacon=None, position=position, roster_hash=roster_hash(self.week, entries), size=len(entries))
+            RosterFrozen(
+                beacon=beacon, position=position, roster_hash=roster_hash(self.week, entries), size=len(entries)
+            )
         )
 
-    def draw(self, *, seed: bytes, pools: Collection[Pool]) -> Fact:
-        """Reveal the seed and the pools that follow from it."""
+    def draw(self, *, seed: bytes, pools: Collection[Pool], randomness: str = "", signature: str = "") -> Fact:
+        """Reveal the seed and the pools that follow from it and from what the beacon said at the frozen round."""
         if self.drawn is not None:
             return self.drawn
         self.require_open()
@@ -159,7 +167,9 @@ class Week(Aggregate):
         drawn = tuple(
             DrawnPool(name=pool.name, pool_id=pool_id(self.week, pool.name), size=len(pool.entries)) for pool in pools
         )
-        return self.trigger(PoolsDrawn(algorithm=ALGORITHM, pools=drawn, randomness="", seed=seed.hex(), signature=""))
+        return self.trigger(
+            PoolsDrawn(algorithm=ALGORITHM, pools=drawn, randomness=randomness, seed=seed.hex(), signature=signature)
+        )
 
     def group(self) -> Fact:
         """Open betting, after the last account was granted."""

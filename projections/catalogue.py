@@ -9,12 +9,14 @@ from ledger.sql import queries
 from projections.accounts import AccountsProjection
 from projections.bets import BetsProjection
 from projections.board import BoardProjection
+from projections.journal import JournalProjection
 from projections.leaderboard import LeaderboardProjection
 from projections.payments_fold import PaymentsProjection
 from projections.pools import PoolsProjection
 from projections.projection import Projection
 from projections.registrations import RegistrationsProjection
 from projections.settlements import SettlementsProjection
+from projections.tree import TreeProjection
 from projections.weeks import WeeksProjection
 
 
@@ -34,6 +36,8 @@ def projections(name: str | None = None) -> tuple[Projection, ...]:
         SettlementsProjection(),
         RegistrationsProjection(),
         PaymentsProjection(),
+        TreeProjection(),
+        JournalProjection(),
     )
     chosen = tuple(each for each in every if name in (None, each.name))
     if not chosen:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
 from ledger.datastore import Datastore, cursor_on
 from ledger.facts import Fact, fact_of
-from ledger.recorder import END, LogRecorder, open_logs
+from ledger.recorder import END, PAGE, LogRecorder, open_logs
 from projections.catalogue import projections
 from projections.positions import Positions
 from projections.projection import Projection
 from projections.rows import Row, Rows, columns
-from projections.tables import replace, scan
+from projections.tables import first_difference, load, replace, save, shadow
 
+FACTS_A_BATCH: Final = 10_000
 Progress = Callable[[int, int], None]
 
 
@@ -70,8 +71,8 @@ def verify(
 ) -> list[Difference]:
     """Return the first difference of each projection (all unless named) in each log (all unless named).
 
-    Each is compared at the position where it stands, in one snapshot, while everything goes on. `progress` and
-    errors are those of `rebuild`.
+    Each is compared at the position where it stands, in one snapshot, while everything goes on, in memory that does
+    not grow with the log. `progress` and errors are those of `rebuild`.
     """
     chosen = projections(name)
     heads = _heads(datastore, log)
@@ -79,7 +80,7 @@ def verify(
     differences: list[Difference] = []
     for recorder, _ in heads:
         with datastore.connection() as connection, connection.transaction():
-            cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             differences += _differences(connection, datastore, recorder, chosen, told)
     return differences
 
@@ -103,8 +104,8 @@ def _heads(datastore: Datastore, log: str | None) -> list[tuple[LogRecorder, int
     return [(recorder, recorder.head().position) for recorder in recorders]
 
 
-def _pages(recorder: LogRecorder, *, after: int = 0, until: int = END) -> Iterator[list[Fact]]:
-    while records := recorder.read(after=after, until=until):
+def _pages(recorder: LogRecorder, *, after: int = 0, until: int = END, limit: int = PAGE) -> Iterator[list[Fact]]:
+    while records := recorder.read(after=after, until=until, limit=limit):
         yield [fact_of(record) for record in records]
         after = records[-1].position
 
@@ -130,31 +131,63 @@ def _differences(
     told: _Told,
 ) -> Iterator[Difference]:
     positions = Positions(datastore, [projection.name for projection in chosen]).at(connection, recorder.log)
-    folds = [(projection, Rows(), positions[projection.name]) for projection in chosen]
-    for facts in _pages(recorder, until=max(positions.values())):
-        for projection, rows, position in folds:
-            projection.fold(rows, (fact for fact in facts if fact.position <= position))
+    folds = [_Expected(connection, recorder.log, projection) for projection in chosen]
+    for facts in _pages(recorder, until=max(positions.values()), limit=FACTS_A_BATCH):
+        for expected in folds:
+            position = positions[expected.projection.name]
+            expected.fold([fact for fact in facts if fact.position <= position])
         told.further(len(facts))
-    for projection, rows, position in folds:
-        for row_type in projection.tables:
-            found = scan(connection, recorder.log, row_type)
-            difference = _first_difference(rows.all(row_type), found)
-            if difference is not None:
-                key, expected, actual = difference
-                column, wanted, was = _first_column(expected, actual)
-                yield Difference(projection.name, recorder.log, position, row_type.TABLE, key, column, wanted, was)
-                break
+    for expected in folds:
+        difference = expected.first_difference(positions[expected.projection.name])
+        if difference is not None:
+            yield difference
 
 
-def _first_difference(expected: dict[Any, Row], found: Iterator[Row]) -> tuple[Any, Row | None, Row | None] | None:
-    for row in found:
-        wanted = expected.pop(row.key, None)
-        if row != wanted:
-            return row.key, wanted, row
-    if expected:
-        key = min(expected)
-        return key, expected[key], None
-    return None
+class _Expected:
+    """The rows that a log comes to: those of the last batch in memory, those of earlier ones in temporary tables.
+
+    So a log of any length takes the memory of a batch, and one that is no longer than a batch takes no table.
+    """
+
+    def __init__(self, connection: Connection[Any], log: str, projection: Projection) -> None:
+        self.projection = projection
+        self._connection = connection
+        self._log = log
+        self._rows = Rows()
+        self._has_begun = False
+        self._has_tables = False
+
+    def fold(self, facts: Sequence[Fact]) -> None:
+        """Fold the next batch; raises ProjectionStopped."""
+        if not facts:
+            return
+        if self._has_begun:
+            self._put_away()
+            self._rows = load(self._connection, self._log, self.projection.touched(facts))
+        self.projection.fold(self._rows, facts)
+        self._has_begun = True
+
+    def first_difference(self, position: int) -> Difference | None:
+        """Return the first difference to the rows that are stored, where the projection stands at `position`."""
+        if self._has_tables:
+            self._put_away()
+        for row_type in self.projection.tables:
+            rows = None if self._has_tables else self._rows.all(row_type).values()
+            found = first_difference(self._connection, self._log, row_type, rows)
+            if found is not None:
+                expected, stored = found
+                row = stored if expected is None else expected
+                assert row is not None
+                place = (self.projection.name, self._log, position, row_type.TABLE, row.key)
+                return Difference(*place, *_first_column(expected, stored))
+        return None
+
+    def _put_away(self) -> None:
+        if not self._has_tables:
+            for row_type in self.projection.tables:
+                shadow(self._connection, row_type)
+            self._has_tables = True
+        save(self._connection, self._log, self._rows.changes())
 
 
 def _first_column(expected: Row | None, found: Row | None) -> tuple[str | None, Any, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import fields
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from psycopg import Connection
 from psycopg.rows import args_row
@@ -15,8 +16,6 @@ from ledger.datastore import cursor_on
 from ledger.facts import canonical
 from projections.rows import Changes, Keys, R, Row, Rows, columns, values_of
 
-SCAN_PAGE: Final = 2_000
-
 _LOAD: Final = SQL("SELECT {columns} FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
 _ADD: Final = SQL(
     "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)"
@@ -25,7 +24,15 @@ _CHANGE: Final = SQL("{add} ON CONFLICT ({key}, log) DO UPDATE SET {assignments}
 _REMOVE: Final = SQL("DELETE FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
 _CLEAR: Final = SQL("DELETE FROM {table} WHERE log = %(log)s")
 _COPY: Final = SQL("COPY {table} ({columns}) FROM STDIN")
-_SCAN: Final = SQL("SELECT {columns} FROM {table} WHERE log = %(log)s ORDER BY {key}")
+_SHADOW: Final = SQL(
+    "CREATE TEMPORARY TABLE {table} (LIKE {stored} INCLUDING DEFAULTS, PRIMARY KEY ({key}, log)) ON COMMIT DROP"
+)
+_GIVEN: Final = SQL("json_populate_recordset(NULL::{stored}, %(rows)s::json)")
+_COMPARE: Final = SQL("""SELECT {expected_columns}, {found_columns}
+FROM (SELECT * FROM {expected}) expected
+FULL JOIN (SELECT * FROM {stored} WHERE log = %(log)s) found ON expected.{key} = found.{key}
+WHERE ({expected_columns}) IS DISTINCT FROM ({found_columns})
+ORDER BY coalesce(expected.{key}, found.{key}) LIMIT 1""")
 
 
 def load(connection: Connection[Any], log: str, keys: Keys) -> Rows:
@@ -44,9 +51,9 @@ def save(connection: Connection[Any], log: str, changes: Iterable[Changes]) -> N
     cursor = cursor_on(connection)
     for row_type, added, changed, removed in changes:
         if added:
-            cursor.execute(_query(_ADD, row_type), {"rows": canonical(added).decode()})
+            cursor.execute(_query(_ADD, row_type), {"rows": _json(row_type, added)})
         if changed:
-            cursor.execute(_query(_CHANGE, row_type), {"rows": canonical(changed).decode()})
+            cursor.execute(_query(_CHANGE, row_type), {"rows": _json(row_type, changed)})
         if removed:
             cursor.execute(_query(_REMOVE, row_type), {"log": log, "keys": removed})
 
@@ -62,11 +69,48 @@ def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: It
             copy.write_row(values(row))
 
 
-def scan(connection: Connection[Any], log: str, row_type: type[R]) -> Iterator[R]:
-    """Yield the rows of a log in order of key, a page at a time, in the caller's transaction."""
-    with connection.cursor(f"scan_{row_type.TABLE}", row_factory=args_row(row_type)) as cursor:
-        cursor.itersize = SCAN_PAGE
-        yield from cursor.execute(_query(_SCAN, row_type), {"log": log}, binary=True)
+def shadow(connection: Connection[Any], row_type: type[Row]) -> None:
+    """Put an empty temporary table in front of a table until the caller's transaction ends.
+
+    In that transaction, `load` and `save` then mean the temporary one: PostgreSQL looks there first.
+    """
+    cursor_on(connection).execute(_query(_SHADOW, row_type))
+
+
+def first_difference(
+    connection: Connection[Any], log: str, row_type: type[R], rows: Iterable[R] | None
+) -> tuple[R | None, R | None] | None:
+    """Return the first row, by key, that is not stored as expected, and what is stored; None where all rows are.
+
+    Expected are `rows`, or what stands in the table's shadow where that is None. A row that is missing on one side is
+    None. PostgreSQL compares, so neither side is brought here.
+    """
+    expected = _query(_GIVEN, row_type) if rows is not None else Identifier("pg_temp", row_type.TABLE)
+    parameters = {"log": log} if rows is None else {"log": log, "rows": _json(row_type, list(rows))}
+    compare = _COMPARE.format(expected=expected, **_names(row_type.TABLE, row_type.KEY, columns(row_type)))
+    found = cursor_on(connection).execute(compare, parameters, binary=True).fetchone()
+    if found is None:
+        return None
+    width = len(columns(row_type))
+    sides = (found[:width], found[width:])
+    wanted, stored = (None if all(value is None for value in side) else row_type(*side) for side in sides)
+    return wanted, stored
+
+
+def _json(row_type: type[Row], rows: list[Row]) -> str:
+    """Return rows as a JSON array; bytes as PostgreSQL reads them, which is not in base64."""
+    if not _has_bytes(row_type):
+        return canonical(rows).decode()
+    names, values = columns(row_type), values_of(row_type)
+    return canonical([dict(zip(names, map(_hex, values(row)), strict=True)) for row in rows]).decode()
+
+
+def _has_bytes(row_type: type[Row]) -> bool:
+    return any("bytes" in str(field.type) for field in fields(cast(Any, row_type)))
+
+
+def _hex(value: Any) -> Any:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value
 
 
 def _query(template: SQL, row_type: type[Row]) -> Composed:
@@ -77,8 +121,11 @@ def _query(template: SQL, row_type: type[Row]) -> Composed:
 def _names(table: str, key: str, columns: tuple[str, ...]) -> dict[str, Composable]:
     names: dict[str, Composable] = {
         "table": Identifier(table),
+        "stored": Identifier("public", table),
         "key": Identifier(key),
         "columns": SQL(", ").join(map(Identifier, columns)),
+        "expected_columns": SQL(", ").join(Identifier("expected", each) for each in columns),
+        "found_columns": SQL(", ").join(Identifier("found", each) for each in columns),
         "assignments": SQL(", ").join(SQL("{0} = EXCLUDED.{0}").format(Identifier(each)) for each in columns),
     }
     return names | {"add": _ADD.format(**names)}

@@ -25,13 +25,16 @@ DO $$
 DECLARE
   name text;
 BEGIN
-  -- Whole partitions go, as no event can be deleted; the office's stays if it has none, as after most tests.
+  -- Whole partitions go, as no event can be deleted. The office's stays: to let its few events go is quicker.
   FOREACH name IN ARRAY ARRAY(
-    SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass
-    AND (inhrelid <> 'events_office'::regclass OR EXISTS (SELECT FROM events_office))
+    SELECT inhrelid::regclass::text FROM pg_inherits
+    WHERE inhparent = 'events'::regclass AND inhrelid <> 'events_office'::regclass
   ) LOOP
     EXECUTE 'DROP TABLE ' || name;
   END LOOP;
+  ALTER TABLE events_office DISABLE TRIGGER append_only;
+  DELETE FROM events_office;
+  ALTER TABLE events_office ENABLE ALWAYS TRIGGER append_only;
   -- No trigger takes note of what is deleted, and no reference asks for an order.
   SET LOCAL session_replication_role = replica;
   FOR name IN SELECT oid::regclass FROM pg_class
@@ -39,8 +42,7 @@ BEGIN
     EXECUTE 'DELETE FROM ' || name;
   END LOOP;
   PERFORM setval(seqrelid, seqstart, false) FROM pg_sequence;
-  INSERT INTO heads (log) SELECT 'office' WHERE to_regclass('events_office') IS NOT NULL;
-  PERFORM open_log('office');
+  INSERT INTO heads (log) VALUES ('office');
 END $$
 """
 

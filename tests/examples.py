@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger import events, ids, weeks
+from ledger.beacon import Reading
 from ledger.game import Offer
 from ledger.instants import Instant
 from ledger.rules import Rules, rules_hash
@@ -17,6 +18,16 @@ NEXT_WEEK = "2026-W48"
 SOURCE = "feed"
 RULES = Rules()
 MASTER = bytes(range(32))
+# Two rounds that drand's quicknet really had, as they were published.
+ROUND = 657_413
+ROUND_657413 = Reading(
+    randomness="fc1873a13f3545aeade8401532ef5519920652eee6b0d2b19ca12643b87b3587",
+    signature="b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be41076862b98fad56e91a6b85b89cd97b",
+)
+ROUND_1000 = Reading(
+    randomness="fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd",
+    signature="b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39",
+)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "next Mon", "next Tue", "next Wed", "next Thu")
 
 

@@ -38,6 +38,7 @@ EDGE_NAMES = {
 LIBRARY_HOMES = {
     "eventsourcing": ("ledger/aggregate.py", "ledger/recorder.py", "ledger/datastore.py"),
     "nats": ("feeds/",),
+    "pyarrow": ("fairpool/exports/parquet.py",),
     "stripe": ("feeds/payments/", "fairpool/sandbox/"),
     "fastapi": ("api/",),
     "typer": ("fairpool/",),

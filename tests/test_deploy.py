@@ -16,7 +16,7 @@ from fairpool.cli import application
 from fairpool.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-ROLES = {"api", "project", "feed", "settle", "clock", "pay"}
+ROLES = {"api", "project", "feed", "settle", "clock", "publish", "pay"}
 
 
 @pytest.fixture(name="services")

@@ -9,13 +9,14 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BUFFERED_MAX: Final = 1024 * 1024
+_TAGGED: Final = (b"application/json", b"text/plain")
 _TAG: Final = re.compile(rb'(?:W/)?("[^"]*")')
 
 
 class ETags:
-    """Answers `GET` of JSON with a strong ETag, the hash of the bytes, and with 304 if the client names it.
+    """Answers `GET` of JSON or text with a strong ETag, the hash of the bytes, and with 304 if the client names it.
 
-    What is no JSON, is longer than `buffered_max` bytes or has been sent in part passes as it comes. Caches keep an
+    What is neither, is longer than `buffered_max` bytes or has been sent in part passes as it comes. Caches keep an
     answer but ask each time; an answer to somebody who said who they are is kept by their own cache only.
     """
 
@@ -94,7 +95,7 @@ class _Answer:
 def _is_taggable(start: Message) -> bool:
     headers: dict[bytes, bytes] = dict(start.get("headers", ()))
     is_found: bool = start["status"] == 200
-    return is_found and headers.get(b"content-type", b"").split(b";")[0] == b"application/json"
+    return is_found and headers.get(b"content-type", b"").split(b";")[0] in _TAGGED
 
 
 def _names(scope: Scope, tag: bytes) -> bool:

@@ -1,88 +1,21 @@
-"""`fairpool audit`: replay and export a log."""
+"""`fairpool audit`: what whoever trusts nobody runs. Each command has a module of its own."""
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from fairpool import audit
-from fairpool.commands.output import print_json, print_table, progress_bar, say
-from fairpool.core import core
-from fairpool.servers import database
+from fairpool.commands.exports import export
+from fairpool.commands.receipts import check_receipt, receipt
+from fairpool.commands.replay import replay, show
 
-Log = Annotated[str, typer.Argument(help="A week such as 2026-W47, or `office`.")]
-Until = Annotated[int | None, typer.Option(help="Position to stop at; the end of the log by default.")]
-
-
-class Format(StrEnum):
-    """The forms of an export."""
-
-    JSONL = "jsonl"
+__all__ = ["commands", "show"]
 
 
 def commands() -> typer.Typer:
     """Build the group."""
-    group = typer.Typer(help="Replay a log, or export it.", no_args_is_help=True)
+    group = typer.Typer(help="Replay, verify and export a log.", no_args_is_help=True)
     group.command("replay")(replay)
     group.command("export")(export)
+    group.command("receipt")(receipt)
+    group.command("check-receipt")(check_receipt)
     return group
-
-
-def replay(
-    context: typer.Context,
-    log: Log,
-    until: Until = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Recompute a week's books from its events, and hold the projections against them."""
-    with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        recorder = built.ledger.recorder(log)
-        recorder.head()
-        with progress_bar(f"replaying {log}") as progress:
-            result = audit.replay(recorder, progress=progress, until=until)
-    if as_json:
-        print_json(audit.summary(result))
-    else:
-        show(result)
-    if not result.is_ok:
-        raise typer.Exit(1)
-
-
-def show(result: audit.Audit) -> None:
-    """Print a replay for people."""
-    rows = [[name, -books.issuance, books.available, books.escrow, books.house] for name, books in audit.pools(result)]
-    total = result.total
-    rows.append(["all", -total.issuance, total.available, total.escrow, total.house])
-    title = f"{result.log} at position {result.position}"
-    print_table(title, ["pool", "issued", "available", "escrow", "house"], rows)
-    bets = result.replay.bets
-    typer.echo("bets: " + ", ".join(f"{bets[each]} {each}" for each in ("open", "won", "lost", "push", "void")))
-    for problem in result.faults + result.differences:
-        typer.echo(problem)
-    typer.echo("audit: ok" if result.is_ok else "audit: NOT OK")
-
-
-def export(
-    context: typer.Context,
-    log: Log,
-    format: Annotated[Format, typer.Option(help="The form of the export.")] = Format.JSONL,
-    out: Annotated[Path | None, typer.Option(help="File to write; standard output by default.")] = None,
-    until: Until = None,
-) -> None:
-    """Write a log's events, one canonical line each, the same bytes every time."""
-    with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        recorder = built.ledger.recorder(log)
-        recorder.head()
-        if out is None:
-            written = audit.export(recorder, sys.stdout.buffer, until=until)
-            sys.stdout.flush()
-        else:
-            draft = out.with_name(out.name + ".part")
-            with draft.open("wb") as file:
-                written = audit.export(recorder, file, until=until)
-            draft.replace(out)
-    say(f"{written} events of {log} as {format.value}")

@@ -17,6 +17,7 @@ from fairpool.commands import DATA_IS_CHOSEN, audit, payments
 from fairpool.commands.output import print_json, print_table, say
 from fairpool.sample import nfl_week
 from fairpool.settings import Settings
+from fairpool.strangers import Strangers
 
 BETS_A_PLAYER = 8
 _ROWS_SHOWN = 10
@@ -51,7 +52,7 @@ def demo(
         print_json(outcome.report)
     else:
         _show(outcome)
-    if not (outcome.report["audit"]["ok"] and outcome.report["payments"]["reconciled"]):
+    if not outcome.is_ok:
         raise typer.Exit(1)
 
 
@@ -72,8 +73,20 @@ def _show(outcome: playing.Outcome) -> None:
         f" {paid['prizes'].get('paid', 0)} prizes paid"
     )
     payments.show(outcome.reconciliation)
+    _show_strangers(outcome.strangers)
     typer.echo(f"standings {report['standings_hash']}")
     typer.echo("seconds: " + ", ".join(f"{part} {took}" for part, took in report["seconds"].items()))
+
+
+def _show_strangers(strangers: Strangers) -> None:
+    typer.echo(f"verify_week.py: {strangers.verdict.said}")
+    journal = strangers.journal
+    if journal is None:
+        typer.echo("journal: neither hledger nor Beancount is here to add it up")
+    else:
+        typer.echo(f"journal: {journal.by} " + ("comes to our balances" if journal.agrees else "DIFFERS"))
+        for difference in journal.differences:
+            typer.echo(difference)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`, `pay`."""
+"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`, `publish`, `pay`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from fairpool import loop
-from fairpool.core import Core, Died, core, feed_consumer, payments
+from fairpool.core import Core, Died, core, feed_consumer, ledger_stream, payments
 from fairpool.servers import Addresses, database, stream
 from fairpool.web import serving
 
@@ -64,6 +64,18 @@ def clock(context: typer.Context) -> None:
     async def role(built: Core, _: Addresses) -> None:
         built.start("clock", built.deadlines.run)
         await stopped(built)
+
+    _run(context, role)
+
+
+def publish(context: typer.Context) -> None:
+    """Sign checkpoints of the logs, and send events and checkpoints out on NATS."""
+
+    async def role(built: Core, _: Addresses) -> None:
+        with stream(context.obj) as addresses:
+            async with ledger_stream(built, addresses.nats_url):
+                built.start("notary", built.notary.run)
+                await stopped(built)
 
     _run(context, role)
 

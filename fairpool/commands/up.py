@@ -11,7 +11,7 @@ import typer
 from fairpool import loop
 from fairpool.clocks import HandClock, system_clock
 from fairpool.commands.roles import stopped
-from fairpool.core import Core, core, feed_consumer, payments
+from fairpool.core import Core, core, feed_consumer, ledger_stream, payments
 from fairpool.crowd import crowd
 from fairpool.demo import Plan, plan
 from fairpool.play import Play
@@ -58,7 +58,12 @@ def up(
 
 def _up(settings: Settings, addresses: Addresses, sandbox: Sandbox | None = None) -> None:
     async def run(built: Core) -> None:
-        async with feed_consumer(built, addresses.nats_url), payments(built, works=True), serving(built) as url:
+        async with (
+            feed_consumer(built, addresses.nats_url),
+            ledger_stream(built, addresses.nats_url),
+            payments(built, works=True),
+            serving(built) as url,
+        ):
             _greet(url, None)
             if sandbox is not None:
                 point_at(sandbox, url)
@@ -69,6 +74,7 @@ def _up(settings: Settings, addresses: Addresses, sandbox: Sandbox | None = None
         built.start("projections", built.projections.run)
         built.start("settler", built.settler.run)
         built.start("clock", built.deadlines.run)
+        built.start("notary", built.notary.run)
         loop.run(run(built))
 
 
@@ -78,6 +84,7 @@ def _up_with_sample(settings: Settings, addresses: Addresses) -> None:
     settings = settings.model_copy(update={"opens_weeks": False, "confirm_signup": False})
     with core(settings, addresses.dsn, clock=clock) as built:
         built.start("projections", built.projections.run)
+        built.start("notary", built.notary.run)
         loop.run(_run_sample(built, addresses.nats_url, chosen, clock))
 
 
@@ -86,7 +93,7 @@ async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock
     if not is_new:
         recorded_at = built.ledger.recorder(chosen.week).head().recorded_at
         clock.set(max(clock(), recorded_at or clock()))
-    async with feed_consumer(built, nats_url) as (publisher, consumer):
+    async with feed_consumer(built, nats_url) as (publisher, consumer), ledger_stream(built, nats_url):
         stage = Play(built, clock=clock, lines=chosen.lines, publisher=publisher, consumer=consumer)
         async with serving(built, test_clock=stage) as url:
             if is_new:

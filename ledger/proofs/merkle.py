@@ -40,6 +40,16 @@ class Frontier:
         self.size = 0
         self._peaks: list[bytes] = []
 
+    @classmethod
+    def at(cls, node: Node, size: int) -> Frontier:
+        """Return the tree that another was at a size, to grow on its own from there."""
+        frontier = cls()
+        for level in reversed(range(size.bit_length())):
+            if size >> level & 1:
+                frontier._peaks.append(node(level, frontier.size >> level))
+                frontier.size += 1 << level
+        return frontier
+
     def append(self, leaf: bytes) -> None:
         """Add the hash of the next leaf."""
         size, node = self.size, leaf
@@ -91,6 +101,7 @@ def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[byte
     """
     if not 0 <= index < size:
         raise ProofError(f"a tree of {size} leaves has none at index {index}")
+    _require_hashes(leaf, root, *proof)
     place, last, node = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
@@ -110,6 +121,7 @@ def verify_consistency(*, old: int, old_root: bytes, size: int, root: bytes, pro
     """Check that the tree at `size` begins with the one at `old` (RFC 9162 §2.1.4.2); raises ProofError."""
     if not 0 < old <= size:
         raise ProofError(f"a tree of {size} leaves cannot be shown to begin with one of {old}")
+    _require_hashes(old_root, root, *proof)
     if old == size:
         if proof or old_root != root:
             raise ProofError(f"two trees of {size} leaves have different roots")
@@ -133,6 +145,12 @@ def verify_consistency(*, old: int, old_root: bytes, size: int, root: bytes, pro
         place, last = place >> 1, last >> 1
     if last or before != old_root or after != root:
         raise ProofError(f"the tree of {size} leaves does not begin with the one of {old}")
+
+
+def _require_hashes(*hashes: bytes) -> None:
+    # What is shorter or longer would move the border between the two halves of a node.
+    if any(len(each) != HASH_BYTES for each in hashes):
+        raise ProofError(f"a hash of the proof is not {HASH_BYTES} bytes long")
 
 
 def _range(node: Node, begin: int, end: int) -> bytes:

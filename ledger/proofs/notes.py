@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -18,8 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from ledger.proofs.merkle import HASH_BYTES
 
+NUMBER: Final = r"0|[1-9][0-9]{0,18}"
 _ED25519: Final = b"\x01"
 _KEY_ID_BYTES: Final = 4
+_NUMBER: Final = re.compile(NUMBER)
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class NoteError(ValueError):
@@ -43,8 +47,8 @@ class Verifier:
         """Return the key of a text; raises NoteError."""
         name, _, rest = text.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
-        key = _decoded(encoded)
-        if not name or key[:1] != _ED25519 or len(key) != HASH_BYTES + 1:
+        key = decoded(encoded)
+        if not name or name.split() != [name] or key[:1] != _ED25519 or len(key) != HASH_BYTES + 1:
             raise NoteError(f"{text!r} is no Ed25519 verifier key: expected <name>+<key id>+<base64>")
         found = cls(name, key[1:])
         if found.key_id.hex() != key_id:
@@ -91,34 +95,38 @@ class Checkpoint:
         lines = text.split("\n")
         if len(lines) < 4 or not all(lines[:-1]) or lines[-1]:
             raise NoteError(f"{text!r} is no checkpoint: expected origin, size and root, a line each")
-        size, root = lines[1], _decoded(lines[2])
-        if not (size.isascii() and size.isdigit()) or str(int(size)) != size or len(root) != HASH_BYTES:
+        size, root = lines[1], decoded(lines[2])
+        if not _NUMBER.fullmatch(size) or len(root) != HASH_BYTES:
             raise NoteError(f"the checkpoint of {lines[0]} has no size or no root: {size!r}, {lines[2]!r}")
         return cls(lines[0], int(size), root)
 
 
 def open_checkpoint(note: str, verifiers: Iterable[Verifier]) -> Checkpoint:
-    """Return a signed checkpoint, once one of the keys is found to have signed it.
+    """Return a signed checkpoint, once one of the keys is found to have signed it; raises NoteError, as `open_note`."""
+    return Checkpoint.parse(open_note(note, verifiers))
+
+
+def open_note(note: str, verifiers: Iterable[Verifier]) -> str:
+    """Return the text of a note, once one of the keys is found to have signed it.
 
     Signatures by keys that are not given are passed over, as the form demands; raises NoteError where none is left,
     or where one by a given key is wrong.
     """
-    text, blank, signatures = note.rpartition("\n\n")
-    if not blank:
-        raise NoteError(f"{note!r} is no signed note: expected a text, an empty line, and signatures")
-    text += "\n"
+    body, blank, signatures = note.rpartition("\n\n")
+    if not blank or not signatures.endswith("\n") or _CONTROL.search(note):
+        raise NoteError(f"{note!r} is no signed note: expected a text, an empty line, and signatures, a line each")
+    text = body + "\n"
     known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
     is_signed = False
-    for line in signatures.splitlines():
+    for line in signatures[:-1].split("\n"):
         name, key_id, signature = _signature(line)
         verifier = known.get((name, key_id))
         if verifier is not None:
             _check(verifier, signature, text)
             is_signed = True
-    checkpoint = Checkpoint.parse(text)
     if not is_signed:
-        raise NoteError(f"the checkpoint of {checkpoint.origin} at {checkpoint.size} is signed by none of the keys")
-    return checkpoint
+        raise NoteError(f"{_head(text)} is signed by none of the keys")
+    return text
 
 
 def split_notes(text: str) -> list[str]:
@@ -134,25 +142,34 @@ def join_notes(notes: Iterable[str]) -> str:
     return "".join(note + "\n" for note in notes)
 
 
+def decoded(text: str) -> bytes:
+    """Return what a base64 text stands for, nothing where it is none, or is another text than the one we would write.
+
+    So each byte of a note or a receipt counts: a text that differs is never taken for the same.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return data if base64.b64encode(data).decode() == text else b""
+
+
 def _check(verifier: Verifier, signature: bytes, text: str) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(verifier.public).verify(signature, text.encode())
     except InvalidSignature:
-        head = ", ".join(text.splitlines()[:2])
-        raise NoteError(f"the signature of {verifier.name} under the checkpoint {head} is wrong") from None
+        raise NoteError(f"the signature of {verifier.name} under {_head(text)} is wrong") from None
+
+
+def _head(text: str) -> str:
+    """Return by what a note's text is known: the origin and size of a checkpoint."""
+    return "the note " + ", ".join(text.split("\n")[:2])
 
 
 def _signature(line: str) -> tuple[str, bytes, bytes]:
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
-    signature = _decoded(encoded)
+    signature = decoded(encoded)
     if dash != "—" or not name or len(signature) <= _KEY_ID_BYTES:
         raise NoteError(f"{line!r} is no signature: expected — <name> <base64>")
     return name, signature[:_KEY_ID_BYTES], signature[_KEY_ID_BYTES:]
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""

@@ -107,8 +107,9 @@ class Shop(World):
         return users
 
     def office(self) -> list[str]:
-        """The types of the facts in the office's log."""
-        return [record.topic for record in self.ledger.recorder(OFFICE).read_all()]
+        """The types of the facts about payments in the office's log."""
+        topics = (record.topic for record in self.ledger.recorder(OFFICE).read_all())
+        return [topic for topic in topics if topic.startswith("payment.")]
 
 
 @contextmanager

@@ -31,6 +31,14 @@ OPEN = {
     ("GET", "/api/games"),
     ("GET", "/api/games/{game_id}"),
     ("GET", "/api/games/{game_id}/markets"),
+    ("GET", "/api/weeks/{week}/draw"),
+    ("GET", "/api/weeks/{week}/draw/roster"),
+    ("GET", "/api/weeks/{week}/draw/entries/{entry}"),
+    ("GET", "/api/keys"),
+    ("GET", "/api/logs/{log}/checkpoint"),
+    ("GET", "/api/logs/{log}/checkpoints"),
+    ("GET", "/api/logs/{log}/consistency"),
+    ("GET", "/api/logs/{log}/tile/{level}/{tile}"),
 }
 
 

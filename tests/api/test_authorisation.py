@@ -16,15 +16,23 @@ PUBLIC, SIGNED_IN = "public", "signed in"
 
 RULES = {
     "confirm_password_reset": PUBLIC,
+    "get_checkpoint": PUBLIC,
     "get_clock": PUBLIC,
+    "get_consistency": PUBLIC,
+    "get_draw": PUBLIC,
+    "get_draw_entry": PUBLIC,
+    "get_draw_roster": PUBLIC,
     "get_game": PUBLIC,
     "get_health": PUBLIC,
     "get_index": PUBLIC,
     "get_problem": PUBLIC,
     "get_readiness": PUBLIC,
     "get_rules": PUBLIC,
+    "get_tile": PUBLIC,
     "get_week": PUBLIC,
+    "list_checkpoints": PUBLIC,
     "list_games": PUBLIC,
+    "list_log_keys": PUBLIC,
     "list_markets": PUBLIC,
     "list_offers": PUBLIC,
     "list_problems": PUBLIC,
@@ -36,6 +44,7 @@ RULES = {
     "signup": PUBLIC,
     "take_stripe_event": PUBLIC,
     "verify_email": PUBLIC,
+    "get_bet_receipt": SIGNED_IN,
     "get_leaderboard": SIGNED_IN,
     "get_season": SIGNED_IN,
     "list_members": SIGNED_IN,
@@ -113,11 +122,11 @@ MAY: dict[str, set[str]] = {
 }
 """Who asks. Owner and fellow play the week in pools of their own, the outsider has signed up and nothing more."""
 
-OPEN_TO_ALL = {"week", "game_id", "year", "code"}
+OPEN_TO_ALL = {"week", "game_id", "year", "code", "log", "level", "tile"}
 """Path parameters that name what belongs to nobody."""
 
 SEEN_BY = {
-    "bet_id": {"owner"},
+    "bet_id": {"owner", "auditor", "operator", "auditor's key", "service's key"},
     "session_id": {"owner"},
     "payment_id": set(),
     "pool": {"owner", "fellow", "auditor", "operator", "auditor's key", "service's key"},
@@ -160,6 +169,9 @@ class Cast:
             "game_id": str(market.game_id),
             "year": WEEK[:4],
             "code": "not_found",
+            "log": WEEK,
+            "level": "0",
+            "tile": "000",
             "bet_id": bet["bet_id"],
             "pool": standing["pool"]["pool_id"],
             "entry": owner.get("/api/me").json()["entry"],

@@ -22,13 +22,16 @@ from ledger.events import (
     EntryEnrolled,
     PoolsDrawn,
     RosterFrozen,
+    RuleSetPublished,
+    SeedChainAnchored,
     WeekGrouped,
     WeekOpened,
 )
 from ledger.facts import Fact
+from ledger.ids import OFFICE
 from ledger.ledger import Ledger
 from ledger.recorder import Appended, Batch, Row
-from ledger.rules import Rules
+from ledger.rules import Rules, rules_hash
 from ledger.seeds import SeedChain, SeedNotOurs
 from ledger.week import WeekNotOver
 from ledger.weeks import WeekIdError
@@ -242,6 +245,35 @@ def test_each_week_is_bound_to_the_seed_revealed_the_week_before(house: House) -
     house.draw(NEXT_WEEK)
     is_drawn_by_the_book(house, [], pool_max=100, week=NEXT_WEEK)
     assert house.open_week().token == f"{WEEK}:1"
+
+
+def test_rules_and_seed_chain_are_published_before_their_week_opens(house: House) -> None:
+    """The office has them first, each once: the same chain goes on, and other rules are published as they come."""
+    first = house.open_week(rules=PAIRS)
+    house.open_week(rules=RULES)
+    house.clock.now = STARTS_AT
+    house.draw()
+    house.open_week(NEXT_WEEK)
+    published = house.facts(OFFICE)
+    assert [fact.event for fact in published] == [
+        RuleSetPublished(rules=PAIRS, rules_hash=rules_hash(PAIRS), version="1"),
+        SeedChainAnchored(anchor=SeedChain(MASTER).anchor, length=520),
+        RuleSetPublished(rules=RULES, rules_hash=rules_hash(RULES), version="1"),
+    ]
+    assert published[1].at <= first.at
+    assert {fact.actor for fact in published} == {"operator:1"}
+
+
+def test_week_is_not_opened_by_another_secret(house: House) -> None:
+    """It could never be drawn; and nothing of that secret is published."""
+    house.open_week()
+    house.clock.now = STARTS_AT
+    house.draw()
+    office = house.facts(OFFICE)
+    with pytest.raises(SeedNotOurs, match="no seed of this chain opens"):
+        drawing.open_week(other_master(house), week=NEXT_WEEK, rules=PAIRS, actor="clock", request="open")
+    assert house.ledger.weeks() == [WEEK]
+    assert house.facts(OFFICE) == office
 
 
 def test_week_before_one_that_is_open_stays_shut(house: House) -> None:

@@ -13,6 +13,7 @@ from projections.accounts import Accounts
 from projections.bets import Bets
 from projections.board import Board
 from projections.catalogue import UnknownProjection, migrations, projections
+from projections.journal import Journal
 from projections.leaderboard import Leaderboard
 from projections.payments import PaymentsView
 from projections.pools import Pools
@@ -20,6 +21,7 @@ from projections.projection import Projection
 from projections.registrations import Registrations
 from projections.rows import Row, Rows, columns
 from projections.settlements import Settlements
+from projections.tree import Trees
 from projections.view import View
 from projections.weeks import Weeks
 from tests.projections.book import KINDS_OF_MOVES, Book, fold, random_week
@@ -35,11 +37,13 @@ VIEWS: tuple[type[View], ...] = (
     Settlements,
     Registrations,
     PaymentsView,
+    Trees,
+    Journal,
 )
 
 
-def test_there_are_nine_projections() -> None:
-    """Each is found by its name too."""
+def test_projections_are_found_by_their_names() -> None:
+    """All in one order, and each alone."""
     names = [projection.name for projection in projections()]
     assert names == [
         "weeks",
@@ -51,6 +55,8 @@ def test_there_are_nine_projections() -> None:
         "settlements",
         "registrations",
         "payments",
+        "tree",
+        "journal",
     ]
     assert [projection.name for projection in projections("bets")] == ["bets"]
 

@@ -188,7 +188,7 @@ def test_a_rebuild_that_cannot_be_done_changes_nothing(datastore: Datastore, pro
     with pytest.raises(ProjectionStopped, match=f"cannot take {poison.token}"):
         rebuild(datastore, name="accounts")
     assert Accounts(datastore).members(book.pool("A")) == before
-    assert {status.name for status in runner.status() if status.error} == {"accounts", "bets", "leaderboard"}
+    assert {status.name for status in runner.status() if status.error} == {"accounts", "bets", "leaderboard", "journal"}
 
 
 def test_what_does_not_exist_is_not_rebuilt(datastore: Datastore, project: Project, book: Book) -> None:

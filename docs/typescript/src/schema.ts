@@ -1510,6 +1510,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bets/{bet_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the receipt of one of the player's bets, or with the scope `audit` of anybody's
+         * @description Return the receipt of one of the player's bets, or with the scope `audit` of anybody's.
+         *
+         *     It is a file that proves offline what the ledger holds of the bet, stake and outcome so far, against a signed
+         *     checkpoint: C2SP `tlog-proof`, one for each event, one behind another. `not_signed_yet` for some seconds after
+         *     each change; `unknown_bet` for those of others.
+         */
+        get: operations["get_bet_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the keys that sign checkpoints, in use and retired
+         * @description Return the keys that sign checkpoints, in use and retired. Better have them from elsewhere, too.
+         */
+        get: operations["list_log_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs/{log}/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a log's newest signed checkpoint (C2SP `tlog-checkpoint`)
+         * @description Return a log's newest signed checkpoint (C2SP `tlog-checkpoint`); `not_signed_yet` before the first.
+         */
+        get: operations["get_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs/{log}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a log's signed checkpoints in order of size, an empty line behind each
+         * @description Return a log's signed checkpoints in order of size, an empty line behind each; nothing where there are no more.
+         *
+         *     The next ones come with `after` the size of the last.
+         */
+        get: operations["list_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs/{log}/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the proof that a log only grew between two checkpoints
+         * @description Return the proof that a log only grew between two checkpoints. `not_found` where it never had these sizes.
+         */
+        get: operations["get_consistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logs/{log}/tile/{level}/{tile}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a tile of a log's Merkle tree, as C2SP `tlog-tiles` has them
+         * @description Return a tile of a log's Merkle tree, as C2SP `tlog-tiles` has them: up to 256 hashes of a level.
+         *
+         *     A tile that is not full yet is asked for with its width, `000.p/17`. `not_found` where it has fewer hashes.
+         */
+        get: operations["get_tile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/test-clock": {
         parameters: {
             query?: never;
@@ -1809,6 +1937,22 @@ export interface components {
              */
             now: string;
             week: string;
+        };
+        /**
+         * Consistency
+         * @description The proof that a log at `size` begins with what it was at `old` (RFC 6962 §2.1.2): `hashes`, in base64.
+         */
+        Consistency: {
+            /** @example 2026-W47 */
+            log: string;
+            old: number;
+            size: number;
+            /**
+             * @example [
+             *       "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c="
+             *     ]
+             */
+            hashes: string[];
         };
         /**
          * CoolOff
@@ -2187,6 +2331,33 @@ export interface components {
          * @description One event of the stream: its fields `id:` and `event:`, and the JSON of `data:`, one line.
          */
         LiveEvent: components["schemas"]["StandingsEvent"] | components["schemas"]["BalanceEvent"] | components["schemas"]["BetEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GameEvent"] | components["schemas"]["SettlementEvent"] | components["schemas"]["WeekEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["ByeEvent"];
+        /**
+         * LogKey
+         * @description A public key that signs checkpoints, or did until `retired_at`.
+         *
+         *     `public_key` is a verifier key as C2SP `signed-note` writes it: whoever checks a note needs nothing else.
+         */
+        LogKey: {
+            /** @example c74f20a3 */
+            key_id: string;
+            /** @example PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW */
+            public_key: string;
+            /** @example checkpoints */
+            purpose: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            added_at: string;
+            retired_at: string | null;
+        };
+        /**
+         * LogKeys
+         * @description All keys that have ever signed checkpoints here, in the order in which they came into use.
+         */
+        LogKeys: {
+            data: components["schemas"]["LogKey"][];
+        };
         /**
          * LoggedIn
          * @description A token to send as `Authorization: Bearer`, good for `expires_in` seconds.
@@ -3010,7 +3181,7 @@ export interface components {
              * @description More may be added.
              * @enum {string}
              */
-            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "betting_closed" | "body_too_large" | "buy_back_refused" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dispute_open" | "email_taken" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "preflight_refused" | "prize_not_releasable" | "prize_paid_already" | "projections_behind" | "quote_changed" | "rate_limited" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_entry" | "unknown_game" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_session" | "unknown_subscription" | "unknown_week" | "unsound_rules" | "unsupported_media_type" | "week_not_resolved" | "wrong_credentials" | "wrong_password" | "wrong_seed";
+            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "beacon_awaited" | "betting_closed" | "body_too_large" | "buy_back_refused" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dispute_open" | "email_taken" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "key_not_in_use" | "key_taken" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "not_signed_yet" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "preflight_refused" | "prize_not_releasable" | "prize_paid_already" | "projections_behind" | "quote_changed" | "rate_limited" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_entry" | "unknown_game" | "unknown_log" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_session" | "unknown_subscription" | "unknown_week" | "unsound_rules" | "unsupported_media_type" | "week_listed_otherwise" | "week_not_resolved" | "wrong_credentials" | "wrong_password" | "wrong_seed";
             request_id: string;
             /** @default null */
             quote?: components["schemas"]["QuoteShown"] | null;
@@ -3721,6 +3892,7 @@ export type ByeEvent = components['schemas']['ByeEvent'];
 export type ChangedPassword = components['schemas']['ChangedPassword'];
 export type Checkout = components['schemas']['Checkout'];
 export type ClockShown = components['schemas']['ClockShown'];
+export type Consistency = components['schemas']['Consistency'];
 export type CoolOff = components['schemas']['CoolOff'];
 export type CorrectPlayer = components['schemas']['CorrectPlayer'];
 export type CreatedApiKey = components['schemas']['CreatedApiKey'];
@@ -3747,6 +3919,8 @@ export type LimitShown = components['schemas']['LimitShown'];
 export type LimitsShown = components['schemas']['LimitsShown'];
 export type Line = components['schemas']['Line'];
 export type LiveEvent = components['schemas']['LiveEvent'];
+export type LogKey = components['schemas']['LogKey'];
+export type LogKeys = components['schemas']['LogKeys'];
 export type LoggedIn = components['schemas']['LoggedIn'];
 export type Login = components['schemas']['Login'];
 export type MarketChanged = components['schemas']['MarketChanged'];
@@ -11130,6 +11304,432 @@ export interface operations {
             };
             /** @description `unsupported_media_type`: The request body is not JSON */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_bet_receipt: {
+        parameters: {
+            query?: {
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path: {
+                bet_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_bet`: No such bet */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_signed_yet`: No signed checkpoint covers this yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_log_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All keys that have ever signed checkpoints here, in the order in which they came into use */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogKeys"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                log: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_log`: No such log */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_signed_yet`: No signed checkpoint covers this yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_checkpoints: {
+        parameters: {
+            query?: {
+                /** @description The size behind which to begin. */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                log: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_log`: No such log */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_consistency: {
+        parameters: {
+            query: {
+                /** @description A number of events, the first of the log. */
+                old: number;
+                /** @description A number of events, the first of the log. */
+                size: number;
+            };
+            header?: never;
+            path: {
+                log: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The proof that a log at `size` begins with what it was at `old` (RFC 6962 §2.1.2) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consistency"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_log`: No such log */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                level: number;
+                tile: string;
+                log: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hashes, 32 bytes each, one behind another */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_log`: No such log */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -13,6 +13,8 @@ import httpx
 
 from api.http.ratelimits import Limit, Limits, Meters
 from fairpool import audit
+from fairpool.exports.export import export_to
+from fairpool.exports.forms import Form
 from ledger import settling
 from ledger.weeks import ends_at
 from tests.api.world import WEEK, User, World, serving
@@ -36,7 +38,7 @@ def audited(world: World) -> tuple[bytes, dict[str, Any]]:
     """The week's export, byte for byte, and what a replay of it comes to."""
     world.project()
     out = io.BytesIO()
-    audit.export(world.ledger.recorder(WEEK), out)
+    export_to(world.ledger.recorder(WEEK), Form.JSONL, out)
     replayed = audit.replay(world.ledger.recorder(WEEK), progress=lambda done, of: None)
     assert replayed.is_ok
     return out.getvalue(), audit.summary(replayed)

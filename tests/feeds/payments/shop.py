@@ -215,8 +215,9 @@ class Shop:
         return found
 
     def office(self) -> list[Fact]:
-        """The office's log."""
-        return [fact_of(record) for record in self.ledger.recorder(OFFICE).read_all()]
+        """What the office's log tells of payments."""
+        facts = (fact_of(record) for record in self.ledger.recorder(OFFICE).read_all())
+        return [fact for fact in facts if fact.event.TOPIC.startswith("payment.")]
 
 
 @contextmanager

@@ -1,0 +1,68 @@
+"""Files that are written beside their place, hashed on the way, and moved into it when all is well."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+
+class Out(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take bytes and return how many."""
+
+
+class Draft:
+    """A file that is not in its place yet; it takes bytes in order, and knows their number and SHA-256."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._part = path.with_name(path.name + ".part")
+        self._hash = hashlib.sha256()
+        self._file = self._part.open("wb")
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written, in hex."""
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes, /) -> int:
+        """Write bytes behind those before."""
+        self._hash.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def keep(self) -> None:
+        """Move the file into its place."""
+        self._file.close()
+        self._part.replace(self.path)
+
+    def drop(self) -> None:
+        """Leave nothing of it; one that was kept stays."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def drafts(paths: Sequence[Path]) -> Iterator[list[Draft]]:
+    """Give a draft of each file. When the block ends well they move into place in order, else nothing is left of them.
+
+    The last one vouches for the others: an older file in its place goes before any of them is moved.
+    """
+    made: list[Draft] = []
+    try:
+        for path in paths:
+            made.append(Draft(path))
+        yield made
+        if len(made) > 1:
+            made[-1].path.unlink(missing_ok=True)
+        for draft in made:
+            draft.keep()
+    finally:
+        for draft in made:
+            draft.drop()

@@ -1,0 +1,201 @@
+"""The books: every movement booked twice, trusting no balance that an event states (design §4).
+
+Accounts are issuance, entry, escrow and house, by pool. In each pool −issuance = available + escrow + house, whatever
+happened, as each movement is booked on two of them; what an event states beside it is held against that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+from uuid import UUID
+
+from ledger.auditing.bets import Bets
+from ledger.auditing.findings import Check, Finding
+from ledger.events import (
+    AccountOpened,
+    BetLost,
+    BetWon,
+    BoughtBack,
+    CreditsGranted,
+    Event,
+    PayoutCorrected,
+    StakePlaced,
+    StakeReturned,
+    WeekOpened,
+)
+from ledger.facts import Fact
+
+
+@dataclass(slots=True)
+class Balances:
+    """The four balances of a pool, or of all: issuance is negative, house may be."""
+
+    issuance: int = 0
+    available: int = 0
+    escrow: int = 0
+    house: int = 0
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether no credit was made or lost."""
+        return self.issuance + self.available + self.escrow + self.house == 0
+
+
+@dataclass(slots=True)
+class Account:
+    """An entry's account. `has_played`: a bet of it was resolved."""
+
+    entry: UUID
+    pool: str
+    books: Balances
+    available: int = 0
+    open_stakes: int = 0
+    is_granted: bool = False
+    has_bought_back: bool = False
+    has_played: bool = False
+
+
+@dataclass
+class Books(Check):
+    """The fold of a week's movements, and the check of what they state. `grant` is None until the week is opened."""
+
+    EVENTS: ClassVar[tuple[type[Event], ...]] = (
+        WeekOpened,
+        AccountOpened,
+        CreditsGranted,
+        BoughtBack,
+        StakePlaced,
+        BetWon,
+        BetLost,
+        StakeReturned,
+        PayoutCorrected,
+    )
+
+    bets: Bets = field(default_factory=Bets)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    pools: dict[str, Balances] = field(default_factory=dict)
+    grant: int | None = None
+
+    @property
+    def total(self) -> Balances:
+        """The books of all pools together."""
+        every = self.pools.values()
+        return Balances(
+            sum(books.issuance for books in every),
+            sum(books.available for books in every),
+            sum(books.escrow for books in every),
+            sum(books.house for books in every),
+        )
+
+    def standings(self) -> dict[str, dict[UUID, int]]:
+        """Return the available credits of each entry, by pool."""
+        pools: dict[str, dict[UUID, int]] = {name: {} for name in self.pools}
+        for account in self.accounts.values():
+            pools[account.pool][account.entry] = account.available
+        return pools
+
+    def take(self, fact: Fact) -> Iterator[Finding]:
+        """Book the next movement."""
+        event = fact.event
+        if isinstance(event, WeekOpened):
+            self.grant = event.rules.grant
+            return
+        account = self.accounts.get(fact.stream.int)
+        if isinstance(event, AccountOpened):
+            yield from self._open(fact, event, account)
+        elif account is None:
+            yield _finding(fact, f"moves credits of {fact.stream}, which has no account")
+        elif isinstance(event, StakePlaced):
+            yield from self._stake(fact, event, account)
+        elif isinstance(event, CreditsGranted | BoughtBack):
+            yield from self._issue(fact, event, account)
+        elif isinstance(event, PayoutCorrected):
+            yield from self._correct(fact, event, account)
+        elif isinstance(event, BetWon):
+            yield from self._resolve(fact, event, account, "won", event.payout)
+        elif isinstance(event, BetLost):
+            yield from self._resolve(fact, event, account, "lost", 0)
+        elif isinstance(event, StakeReturned):
+            outcome = "push" if event.reason == "push" else "void"
+            yield from self._resolve(fact, event, account, outcome, event.amount)
+
+    def _open(self, fact: Fact, event: AccountOpened, account: Account | None) -> Iterator[Finding]:
+        if account is not None:
+            yield _finding(fact, f"opens the account of {fact.stream} a second time")
+            return
+        books = self.pools.setdefault(event.pool_name, Balances())
+        self.accounts[fact.stream.int] = Account(fact.stream, event.pool_name, books)
+
+    def _issue(self, fact: Fact, event: CreditsGranted | BoughtBack, account: Account) -> Iterator[Finding]:
+        if self.grant is not None and event.amount != self.grant:
+            yield _finding(fact, f"gives {event.amount} credits, the rules give {self.grant}")
+        if isinstance(event, CreditsGranted):
+            if account.is_granted:
+                yield _finding(fact, f"grants the credits of {fact.stream} a second time")
+            account.is_granted = True
+        else:
+            if account.has_bought_back:
+                yield _finding(fact, f"lets {fact.stream} buy back a second time")
+            if account.available > 0 or account.open_stakes:
+                has = f"{account.available} credits and {account.open_stakes} open bets"
+                yield _finding(fact, f"lets {fact.stream} buy back, which is not bust: it has {has}")
+            account.has_bought_back = True
+        account.books.issuance -= event.amount
+        yield from _move(fact, account, event.amount, event.available)
+
+    def _stake(self, fact: Fact, event: StakePlaced, account: Account) -> Iterator[Finding]:
+        if self.bets.find(event.bet_id) is not None:
+            yield _finding(fact, f"places bet {event.bet_id} a second time")
+            return
+        if event.stake > account.available:
+            yield _finding(fact, f"stakes {event.stake} credits, {account.available} were available")
+        self.bets.place(fact, event, account)
+        account.open_stakes += 1
+        account.books.escrow += event.stake
+        yield from _move(fact, account, -event.stake, event.available)
+
+    def _resolve(
+        self, fact: Fact, event: BetWon | BetLost | StakeReturned, account: Account, outcome: str, payout: int
+    ) -> Iterator[Finding]:
+        number = self.bets.find(event.bet_id)
+        if number is None or self.bets.accounts[number] is not account:
+            yield _finding(fact, f"resolves bet {event.bet_id}, which {fact.stream} never placed")
+            return
+        if self.bets.outcome(number) != "open":
+            yield _finding(fact, f"resolves bet {event.bet_id}, which is {self.bets.outcome(number)}")
+            return
+        stake = self.bets.stakes[number]
+        account.books.escrow -= stake
+        account.books.house -= payout - stake
+        account.open_stakes -= 1
+        account.has_played = True
+        self.bets.resolve(number, outcome=outcome, payout=payout, resolution=event.resolution)
+        yield from _move(fact, account, payout, event.available)
+
+    def _correct(self, fact: Fact, event: PayoutCorrected, account: Account) -> Iterator[Finding]:
+        number = self.bets.find(event.bet_id)
+        if number is None or self.bets.accounts[number] is not account:
+            yield _finding(fact, f"corrects bet {event.bet_id}, which {fact.stream} never placed")
+            return
+        was = (self.bets.outcome(number), self.bets.payouts[number])
+        if was != (event.from_outcome, event.from_payout):
+            told = f"{event.from_outcome} for {event.from_payout}"
+            yield _finding(fact, f"corrects bet {event.bet_id} from {told}, it is {was[0]} for {was[1]}")
+        difference = event.to_payout - event.from_payout
+        account.books.house -= difference
+        self.bets.resolve(number, outcome=event.to_outcome, payout=event.to_payout, resolution=event.resolution)
+        yield from _move(fact, account, difference, event.available)
+
+
+def _move(fact: Fact, account: Account, amount: int, stated: int) -> Iterator[Finding]:
+    """Add to an account, and hold it against the balance that the event states."""
+    account.available += amount
+    account.books.available += amount
+    if stated != account.available:
+        yield _finding(fact, f"states {stated} credits of {account.entry}, the log comes to {account.available}")
+
+
+def _finding(fact: Fact, text: str) -> Finding:
+    return Finding("books", fact.token, text)

@@ -1,0 +1,105 @@
+"""Export lines, read back: the record that a line holds, once it is found to be the one way to write it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from ledger.facts import Record, canonical, export_line
+from ledger.instants import Instant
+
+
+class LineError(ValueError):
+    """A line that is no export line, or not the one way to write what it says."""
+
+
+class Leaf(NamedTuple):
+    """An event of a log as its tree has it: the bytes of its line without LF, and the record that it holds.
+
+    Where the line cannot be read `record` is None and `trouble` says why.
+    """
+
+    line: bytes
+    record: Record | None
+    trouble: str = ""
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    actor: str
+    cause: str | None
+    data: msgspec.Raw
+    log: str
+    position: int
+    recorded_at: str
+    request: str
+    schema: int
+    stream: UUID
+    type: str
+    version: int
+
+
+class LineReader:
+    """Reads lines, one after another. Those of one append share their time, which is read once."""
+
+    def __init__(self) -> None:
+        self._envelope = msgspec.json.Decoder(_Envelope)
+        self._time = ("", Instant.parse("1970-01-01T00:00:00Z"))
+
+    def leaf(self, line: bytes) -> Leaf:
+        """Return a line with its record, or with what is wrong with it."""
+        try:
+            return Leaf(line, self.record(line))
+        except LineError as error:
+            return Leaf(line, None, str(error))
+
+    def record(self, line: bytes) -> Record:
+        """Return the record of a line (without LF); raises LineError."""
+        try:
+            envelope = self._envelope.decode(line)
+            record = self._record(envelope)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            raise LineError(f"is no export line: {error}") from error
+        if export_line(record) != line:
+            raise LineError("is not canonical: a field is written in another way than RFC 8785 and the format have it")
+        return record
+
+    def _record(self, envelope: _Envelope) -> Record:
+        if envelope.recorded_at != self._time[0]:
+            self._time = (envelope.recorded_at, Instant.parse(envelope.recorded_at))
+        return Record(
+            log=envelope.log,
+            position=envelope.position,
+            stream=envelope.stream,
+            version=envelope.version,
+            topic=envelope.type,
+            schema=envelope.schema,
+            state=bytes(envelope.data),
+            recorded_at=self._time[1],
+            actor=envelope.actor,
+            request=envelope.request,
+            cause=envelope.cause,
+        )
+
+
+def record_of(line: bytes) -> Record:
+    """Return the record of one line (without LF); raises LineError."""
+    return LineReader().record(line)
+
+
+def is_canonical(state: bytes) -> bool:
+    """Say whether the JSON of an event's data is written the one way of RFC 8785, and in whole numbers."""
+    try:
+        data = msgspec.json.decode(state)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return canonical(data) == state and not _holds_float(data)
+
+
+def _holds_float(data: Any) -> bool:
+    if isinstance(data, dict):
+        return any(map(_holds_float, data.values()))
+    if isinstance(data, list):
+        return any(map(_holds_float, data))
+    return isinstance(data, float)
