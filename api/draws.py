@@ -25,15 +25,15 @@ from ledger.ids import OFFICE, pool_id
 router = APIRouter(prefix="/weeks/{week}/draw", tags=["draws"])
 
 _RECOMPUTE: Final = (
-    "Commitment: sha256 of the seed's 32 bytes is `seed_commitment`. Hash the commitment `chain.step` times and it is "
-    "`chain.anchor`, which has been in the log `office` since before the first week.",
-    "Roster: sha256 of the bytes of GET /api/weeks/{week}/draw/roster is `roster.roster_hash`. Its ids are the entries "
-    "that are enrolled, and not withdrawn, in the week's log up to `roster.position`.",
-    "Beacon, where there is one: sha256 of the signature is the randomness, and a client of drand checks the signature "
-    "of the round. Without one the chain and the randomness are empty, and the round is 0.",
-    "Key: HMAC-SHA256 under the seed of the lines pools/shuffle/hmac-sha256-sort-v1, week, roster hash, chain, round and "
-    "randomness, each ended by LF.",
-    "Pools: sort the entries by HMAC-SHA256 of their ids under the key, and cut them by the sizes of the pools, in order.",
+    "Commitment: the sha256 of the seed's 32 bytes is `seed_commitment`. Hash that `chain.step` times, and it is "
+    "`chain.anchor`, which stands in the log `office`.",
+    "Roster: the sha256 of GET /api/weeks/{week}/draw/roster, byte for byte, is `roster.roster_hash`. The ids in it "
+    "are the entries that the week's log has enrolled, and not withdrawn, before `roster.position`.",
+    "Beacon, where there is one: the sha256 of the signature is the randomness, and any client of drand checks that "
+    "the signature is the round's. Where there is none, chain and randomness are empty and the round is 0.",
+    "Key: HMAC-SHA256 under the seed of six lines, each ended by LF: pools/shuffle/hmac-sha256-sort-v1, week, roster "
+    "hash, chain, round, randomness.",
+    "Pools: sort the entries by the HMAC-SHA256 of their ids under the key, and cut them by the sizes of the pools.",
 )
 
 

@@ -662,10 +662,11 @@ PERIODS = {  # Seconds of the first round and between rounds, by the hash of a d
 class Quote:
     """Line and prices of a market, on offer from `at` on."""
 
-    __slots__ = ("at", "line", "market", "odds_id", "prices", "source")
+    __slots__ = ("at", "line", "market", "market_id", "odds_id", "prices", "source")
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self.market, self.odds_id, self.line = data["market"], data["odds_id"], data["line"]
+        self.market, self.market_id, self.line = data["market"], data["market_id"], data["line"]
+        self.odds_id = data["odds_id"]
         self.prices, self.source, self.at = data["prices"], data["source"], data["at"]
 
 
@@ -837,6 +838,16 @@ class Week:
         return {
             name: {entry: account.available for entry, account in pool.items()} for name, pool in self.pools.items()
         }
+
+    def balances_by_account(self) -> Counter[str]:
+        """The balances of double entry: issuance, entries, escrow of what is at stake, house."""
+        found = Counter({f"entry:{account.entry}": account.available for account in self.accounts.values()})
+        for name in self.pools:
+            found[f"issuance:{name}"], found[f"house:{name}"] = -self.issued[name], self.house[name]
+        for bet in self.bets.values():
+            if bet.verdict is None:
+                found[f"escrow:{bet.account.pool}:{bet.quote.market_id}"] += bet.stake
+        return found
 
     def unresolved(self) -> list[str]:
         return [game.id for game in self.games.values() if not 0 < game.resolution == game.completed]
@@ -1444,17 +1455,15 @@ def nothing_follows(week: Week, fact: Fact) -> None:
 
 
 def books_balance(week: Week, size: int) -> None:
-    """In every pool: what was issued = available + at stake + the house's. What the end of a final week still owes."""
+    """In every pool, what was issued is available, at stake or the house's; no prize is owed at the end."""
     staked: Counter[str] = Counter()
     for bet in week.bets.values():
-        if bet.verdict is None:
-            staked[bet.account.pool] += bet.stake
+        staked[bet.account.pool] += bet.stake if bet.verdict is None else 0
     for name, pool in week.pools.items():
         total = sum(account.available for account in pool.values()) + staked[name] + week.house[name]
         if total != week.issued[name]:
-            week.report.differ(
-                "books", f"{week.log}:{size}", f"pool {name} holds {total} of {week.issued[name]} credits"
-            )
+            said = f"pool {name} holds {total} of {week.issued[name]} credits"
+            week.report.differ("books", f"{week.log}:{size}", said)
     for entry, (place, cents) in sorted(week.owed.items())[:1]:
         said = f"entry {entry} is owed {cents} cents at rank {place}, which nobody awarded"
         week.report.differ("prizes", f"{week.log}:{size}", said)
@@ -1580,6 +1589,8 @@ class Export:
         self.signed.end(self.tree, is_final=isinstance(self.book, Week) and self.book.state == FINAL)
         if self.manifest is not None:
             self.manifest_is_of_these_events(self.manifest)
+            if isinstance(self.book, Week) and "journal.hledger" in self.manifest["files"]:
+                self.journal_comes_to_the_balances(self.book)
 
     def open(self, name: str) -> BinaryIO:
         path = self.folder / name
@@ -1668,10 +1679,24 @@ class Export:
         for name in rows.keys() & files.keys():
             if has_form(files[name], FILE) and files[name]["rows"] != rows[name]:
                 self.differ("manifest", name, f"has {rows[name]} rows, the manifest says {files[name]['rows']}")
-        if newest is not None and manifest["origin"] not in (newest.key.name, newest.origin):
-            self.differ(
-                "manifest", "manifest.json", f"origin is {manifest['origin']!r}, the checkpoint's {newest.origin}"
-            )
+        if manifest["origin"].rpartition("/")[2] != self.log or (newest and newest.origin != manifest["origin"]):
+            self.differ("manifest", "manifest.json", f"origin is {manifest['origin']!r}, not that of the checkpoints")
+
+    def journal_comes_to_the_balances(self, week: Week) -> None:
+        """The postings of the journal for hledger, added up, are the balances that the events come to."""
+        sums: Counter[str] = Counter()
+        with self.open("journal.hledger") as journal:
+            for posting in map(_POSTING, pieces(journal)):
+                if posting is not None:
+                    sums[posting[1].decode()] += int(posting[2])
+        found = week.balances_by_account()
+        for account in sorted(sums.keys() | found.keys()):
+            if sums[account] != found[account]:
+                said = f"{account} has {sums[account]} credits, by the events {found[account]}"
+                self.differ("books", "journal.hledger", said)
+
+
+_POSTING = re.compile(rb"    (\S+)  (-?\d{1,18}) CREDITS").match
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -32,6 +32,7 @@ from fairpool.commands import (
 from fairpool.core import Died
 from fairpool.demo import NothingToPlay, WeekPlayedAlready
 from fairpool.embedded import EmbeddedServerError
+from fairpool.exports.movements import UnbookableEvent
 from fairpool.money import MoneyMisconfigured
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
@@ -40,6 +41,7 @@ from fairpool.web import PortTaken
 from feeds.feedfile import FeedFileError
 from feeds.nflverse import NflverseError
 from ledger.aggregate import LedgerError
+from ledger.facts import UnknownTopic, UnreadableEvent
 from ledger.weeks import WeekIdError
 from projections.catalogue import UnknownProjection
 
@@ -60,7 +62,10 @@ _MENDABLE = (
     ScopeTooWide,
     SecretUnusable,
     SmtpUrlError,
+    UnbookableEvent,
     UnknownProjection,
+    UnknownTopic,
+    UnreadableEvent,
     ValidationError,
     WeekIdError,
     WeekPlayedAlready,

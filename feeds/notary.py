@@ -164,8 +164,9 @@ class Notary:
         sizes = {position for position in watched.states if position <= size}
         if size > signed_to and (forced or now - watched.signed_at >= self._seconds):
             sizes.add(size)
+        to_list = watched.list_at is not None and signed_to >= watched.list_at
         signed = 0
-        if sizes or size < signed_to or not watched.is_seen:
+        if sizes or to_list or size < signed_to or not watched.is_seen:
             signed = self._extend(log, watched, sorted(sizes))
         if signed:
             watched.signed_at = now

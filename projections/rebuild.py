@@ -15,7 +15,7 @@ from projections.catalogue import projections
 from projections.positions import Positions
 from projections.projection import Projection
 from projections.rows import Row, Rows, columns
-from projections.tables import first_difference, load, replace, save, shadow
+from projections.tables import draft, first_difference, load, replace, save
 
 FACTS_A_BATCH: Final = 10_000
 Progress = Callable[[int, int], None]
@@ -67,7 +67,12 @@ def rebuild(
 
 
 def verify(
-    datastore: Datastore, *, name: str | None = None, log: str | None = None, progress: Progress | None = None
+    datastore: Datastore,
+    *,
+    name: str | None = None,
+    log: str | None = None,
+    progress: Progress | None = None,
+    facts_a_batch: int = FACTS_A_BATCH,
 ) -> list[Difference]:
     """Return the first difference of each projection (all unless named) in each log (all unless named).
 
@@ -81,7 +86,14 @@ def verify(
     for recorder, _ in heads:
         with datastore.connection() as connection, connection.transaction():
             cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            differences += _differences(connection, datastore, recorder, chosen, told)
+            positions = Positions(datastore, [each.name for each in chosen]).at(connection, recorder.log)
+            folds = [_Expected(connection, recorder.log, each, until=positions[each.name]) for each in chosen]
+            for facts in _pages(recorder, until=max(positions.values()), limit=facts_a_batch):
+                for expected in folds:
+                    expected.fold(facts)
+                told.further(len(facts))
+            found = [expected.first_difference() for expected in folds]
+            differences += [difference for difference in found if difference is not None]
     return differences
 
 
@@ -123,71 +135,53 @@ def _exchange(datastore: Datastore, recorder: LogRecorder, projection: Projectio
         positions.advance(connection, recorder.log, [projection.name], head)
 
 
-def _differences(
-    connection: Connection[Any],
-    datastore: Datastore,
-    recorder: LogRecorder,
-    chosen: tuple[Projection, ...],
-    told: _Told,
-) -> Iterator[Difference]:
-    positions = Positions(datastore, [projection.name for projection in chosen]).at(connection, recorder.log)
-    folds = [_Expected(connection, recorder.log, projection) for projection in chosen]
-    for facts in _pages(recorder, until=max(positions.values()), limit=FACTS_A_BATCH):
-        for expected in folds:
-            position = positions[expected.projection.name]
-            expected.fold([fact for fact in facts if fact.position <= position])
-        told.further(len(facts))
-    for expected in folds:
-        difference = expected.first_difference(positions[expected.projection.name])
-        if difference is not None:
-            yield difference
-
-
 class _Expected:
-    """The rows that a log comes to: those of the last batch in memory, those of earlier ones in temporary tables.
+    """The rows that a log comes to: those of the last batch in memory, those of earlier ones in drafts of the tables.
 
-    So a log of any length takes the memory of a batch, and one that is no longer than a batch takes no table.
+    So a log of any length takes the memory of a batch, and one that is no longer than a batch no draft.
     """
 
-    def __init__(self, connection: Connection[Any], log: str, projection: Projection) -> None:
-        self.projection = projection
+    def __init__(self, connection: Connection[Any], log: str, projection: Projection, *, until: int) -> None:
         self._connection = connection
         self._log = log
+        self._projection = projection
+        self._until = until
         self._rows = Rows()
         self._has_begun = False
-        self._has_tables = False
+        self._has_drafts = False
 
     def fold(self, facts: Sequence[Fact]) -> None:
-        """Fold the next batch; raises ProjectionStopped."""
+        """Fold what of the next batch the projection has come to; raises ProjectionStopped."""
+        facts = [fact for fact in facts if fact.position <= self._until]
         if not facts:
             return
         if self._has_begun:
             self._put_away()
-            self._rows = load(self._connection, self._log, self.projection.touched(facts))
-        self.projection.fold(self._rows, facts)
+            self._rows = load(self._connection, self._log, self._projection.touched(facts), drafts=True)
+        self._projection.fold(self._rows, facts)
         self._has_begun = True
 
-    def first_difference(self, position: int) -> Difference | None:
-        """Return the first difference to the rows that are stored, where the projection stands at `position`."""
-        if self._has_tables:
+    def first_difference(self) -> Difference | None:
+        """Return the first difference to the rows that are stored."""
+        if self._has_drafts:
             self._put_away()
-        for row_type in self.projection.tables:
-            rows = None if self._has_tables else self._rows.all(row_type).values()
+        for row_type in self._projection.tables:
+            rows = None if self._has_drafts else self._rows.all(row_type).values()
             found = first_difference(self._connection, self._log, row_type, rows)
             if found is not None:
                 expected, stored = found
                 row = stored if expected is None else expected
                 assert row is not None
-                place = (self.projection.name, self._log, position, row_type.TABLE, row.key)
+                place = (self._projection.name, self._log, self._until, row_type.TABLE, row.key)
                 return Difference(*place, *_first_column(expected, stored))
         return None
 
     def _put_away(self) -> None:
-        if not self._has_tables:
-            for row_type in self.projection.tables:
-                shadow(self._connection, row_type)
-            self._has_tables = True
-        save(self._connection, self._log, self._rows.changes())
+        if not self._has_drafts:
+            for row_type in self._projection.tables:
+                draft(self._connection, row_type)
+            self._has_drafts = True
+        save(self._connection, self._log, self._rows.changes(), drafts=True)
 
 
 def _first_column(expected: Row | None, found: Row | None) -> tuple[str | None, Any, Any]:

@@ -24,38 +24,41 @@ _CHANGE: Final = SQL("{add} ON CONFLICT ({key}, log) DO UPDATE SET {assignments}
 _REMOVE: Final = SQL("DELETE FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
 _CLEAR: Final = SQL("DELETE FROM {table} WHERE log = %(log)s")
 _COPY: Final = SQL("COPY {table} ({columns}) FROM STDIN")
-_SHADOW: Final = SQL(
-    "CREATE TEMPORARY TABLE {table} (LIKE {stored} INCLUDING DEFAULTS, PRIMARY KEY ({key}, log)) ON COMMIT DROP"
+_DRAFT: Final = SQL(
+    "CREATE TEMPORARY TABLE {draft} (LIKE {table} INCLUDING DEFAULTS, PRIMARY KEY ({key}, log)) ON COMMIT DROP"
 )
-_GIVEN: Final = SQL("json_populate_recordset(NULL::{stored}, %(rows)s::json)")
+_GIVEN: Final = SQL("json_populate_recordset(NULL::{table}, %(rows)s::json)")
 _COMPARE: Final = SQL("""SELECT {expected_columns}, {found_columns}
 FROM (SELECT * FROM {expected}) expected
-FULL JOIN (SELECT * FROM {stored} WHERE log = %(log)s) found ON expected.{key} = found.{key}
+FULL JOIN (SELECT * FROM {table} WHERE log = %(log)s) found ON expected.{key} = found.{key}
 WHERE ({expected_columns}) IS DISTINCT FROM ({found_columns})
 ORDER BY coalesce(expected.{key}, found.{key}) LIMIT 1""")
 
 
-def load(connection: Connection[Any], log: str, keys: Keys) -> Rows:
-    """Return the working set of the rows of a log under some keys, by one query per table."""
+def load(connection: Connection[Any], log: str, keys: Keys, *, drafts: bool = False) -> Rows:
+    """Return the working set of the rows of a log under some keys, by one query per table, or per draft of one."""
     found: dict[type[Row], dict[Any, Row | None]] = {}
     for row_type, wanted in keys.items():
         found[row_type] = dict.fromkeys(wanted)
         cursor = connection.cursor(row_factory=args_row(row_type))
-        cursor.execute(_query(_LOAD, row_type), {"log": log, "keys": list(wanted)}, binary=True)
+        cursor.execute(_query(_LOAD, row_type, drafts=drafts), {"log": log, "keys": list(wanted)}, binary=True)
         found[row_type].update((row.key, row) for row in cursor)
     return Rows(found)
 
 
-def save(connection: Connection[Any], log: str, changes: Iterable[Changes]) -> None:
-    """Write what a fold changed, by at most three statements per table, in the caller's transaction."""
+def save(connection: Connection[Any], log: str, changes: Iterable[Changes], *, drafts: bool = False) -> None:
+    """Write what a fold changed, by at most three statements per table, in the caller's transaction.
+
+    With `drafts` it is written to the tables' drafts, and so is nowhere after the transaction (see `draft`).
+    """
     cursor = cursor_on(connection)
     for row_type, added, changed, removed in changes:
         if added:
-            cursor.execute(_query(_ADD, row_type), {"rows": _json(row_type, added)})
+            cursor.execute(_query(_ADD, row_type, drafts=drafts), {"rows": _json(row_type, added)})
         if changed:
-            cursor.execute(_query(_CHANGE, row_type), {"rows": _json(row_type, changed)})
+            cursor.execute(_query(_CHANGE, row_type, drafts=drafts), {"rows": _json(row_type, changed)})
         if removed:
-            cursor.execute(_query(_REMOVE, row_type), {"log": log, "keys": removed})
+            cursor.execute(_query(_REMOVE, row_type, drafts=drafts), {"log": log, "keys": removed})
 
 
 def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: Iterable[Row]) -> None:
@@ -69,12 +72,12 @@ def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: It
             copy.write_row(values(row))
 
 
-def shadow(connection: Connection[Any], row_type: type[Row]) -> None:
-    """Put an empty temporary table in front of a table until the caller's transaction ends.
+def draft(connection: Connection[Any], row_type: type[Row]) -> None:
+    """Make an empty draft of a table: a temporary table of the same columns, for the caller's transaction.
 
-    In that transaction, `load` and `save` then mean the temporary one: PostgreSQL looks there first.
+    It has a name of its own. One that hid the table would be missed by statements that were prepared before.
     """
-    cursor_on(connection).execute(_query(_SHADOW, row_type))
+    cursor_on(connection).execute(_query(_DRAFT, row_type))
 
 
 def first_difference(
@@ -82,18 +85,18 @@ def first_difference(
 ) -> tuple[R | None, R | None] | None:
     """Return the first row, by key, that is not stored as expected, and what is stored; None where all rows are.
 
-    Expected are `rows`, or what stands in the table's shadow where that is None. A row that is missing on one side is
-    None. PostgreSQL compares, so neither side is brought here.
+    Expected are `rows`, or where that is None what stands in the table's draft. A row that is missing on one side is
+    None. PostgreSQL compares, so that neither side is brought here.
     """
-    expected = _query(_GIVEN, row_type) if rows is not None else Identifier("pg_temp", row_type.TABLE)
+    names = _names(row_type.TABLE, row_type.KEY, columns(row_type))
+    expected = names["draft"] if rows is None else _GIVEN.format(**names)
     parameters = {"log": log} if rows is None else {"log": log, "rows": _json(row_type, list(rows))}
-    compare = _COMPARE.format(expected=expected, **_names(row_type.TABLE, row_type.KEY, columns(row_type)))
+    compare = _COMPARE.format(expected=expected, **names)
     found = cursor_on(connection).execute(compare, parameters, binary=True).fetchone()
     if found is None:
         return None
     width = len(columns(row_type))
-    sides = (found[:width], found[width:])
-    wanted, stored = (None if all(value is None for value in side) else row_type(*side) for side in sides)
+    wanted, stored = (None if side[0] is None else row_type(*side) for side in (found[:width], found[width:]))
     return wanted, stored
 
 
@@ -113,15 +116,20 @@ def _hex(value: Any) -> Any:
     return f"\\x{value.hex()}" if isinstance(value, bytes) else value
 
 
-def _query(template: SQL, row_type: type[Row]) -> Composed:
-    return template.format(**_names(row_type.TABLE, row_type.KEY, columns(row_type)))
+def _query(template: SQL, row_type: type[Row], *, drafts: bool = False) -> Composed:
+    table = _draft_of(row_type.TABLE) if drafts else row_type.TABLE
+    return template.format(**_names(table, row_type.KEY, columns(row_type)))
+
+
+def _draft_of(table: str) -> str:
+    return f"draft_{table}"
 
 
 @cache
 def _names(table: str, key: str, columns: tuple[str, ...]) -> dict[str, Composable]:
     names: dict[str, Composable] = {
         "table": Identifier(table),
-        "stored": Identifier("public", table),
+        "draft": Identifier(_draft_of(table)),
         "key": Identifier(key),
         "columns": SQL(", ").join(map(Identifier, columns)),
         "expected_columns": SQL(", ").join(Identifier("expected", each) for each in columns),

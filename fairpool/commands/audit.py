@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from fairpool.commands.draws import draw
 from fairpool.commands.exports import export
 from fairpool.commands.receipts import check_receipt, receipt
 from fairpool.commands.replay import replay, show
@@ -16,6 +17,7 @@ def commands() -> typer.Typer:
     group = typer.Typer(help="Replay, verify and export a log.", no_args_is_help=True)
     group.command("replay")(replay)
     group.command("export")(export)
+    group.command("draw")(draw)
     group.command("receipt")(receipt)
     group.command("check-receipt")(check_receipt)
     return group

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,9 @@ class Draft:
         return self._file.write(data)
 
     def keep(self) -> None:
-        """Move the file into its place."""
+        """Move the file into its place, where it stays whole even if the machine stops now."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._file.close()
         self._part.replace(self.path)
 

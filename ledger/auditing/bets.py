@@ -42,6 +42,8 @@ class Bets:
         self._numbers: dict[int, int] = {}
         self._games: dict[int, array[int]] = {}
         self._known: dict[tuple[int, str], Offer] = {}
+        # The stakes of one append share their time.
+        self._last = (_EPOCH, 0)
 
     def __len__(self) -> int:
         return len(self.stakes)
@@ -60,7 +62,7 @@ class Bets:
         self.positions.append(fact.position)
         self.payouts.append(0)
         self.resolutions.append(0)
-        self._recorded_at.append((fact.at - _EPOCH) // _MICROSECOND)
+        self._recorded_at.append(self._microseconds(fact.at))
         self._outcomes.append(0)
         self._games.setdefault(event.game_id.int, array("L")).append(number)
 
@@ -97,6 +99,11 @@ class Bets:
     def open(self) -> Iterator[int]:
         """Yield the numbers of the bets that are not resolved."""
         return (number for number, code in enumerate(self._outcomes) if code == 0)
+
+    def _microseconds(self, at: Instant) -> int:
+        if at != self._last[0]:
+            self._last = (at, (at - _EPOCH) // _MICROSECOND)
+        return self._last[1]
 
     def _offer(self, event: StakePlaced) -> Offer:
         """Return the terms of a stake: one object for all bets on the same outcome of the same quote."""

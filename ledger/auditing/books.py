@@ -6,7 +6,7 @@ happened, as each movement is booked on two of them; what an event states beside
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 from uuid import UUID
@@ -96,106 +96,108 @@ class Books(Check):
             pools[account.pool][account.entry] = account.available
         return pools
 
-    def take(self, fact: Fact) -> Iterator[Finding]:
+    def take(self, fact: Fact) -> Iterable[Finding]:
         """Book the next movement."""
         event = fact.event
         if isinstance(event, WeekOpened):
             self.grant = event.rules.grant
-            return
+            return ()
         account = self.accounts.get(fact.stream.int)
         if isinstance(event, AccountOpened):
-            yield from self._open(fact, event, account)
+            wrong = self._open(fact, event, account)
         elif account is None:
-            yield _finding(fact, f"moves credits of {fact.stream}, which has no account")
+            wrong = [f"moves credits of {fact.stream}, which has no account"]
         elif isinstance(event, StakePlaced):
-            yield from self._stake(fact, event, account)
+            wrong = self._stake(fact, event, account)
         elif isinstance(event, CreditsGranted | BoughtBack):
-            yield from self._issue(fact, event, account)
+            wrong = self._issue(event, account)
         elif isinstance(event, PayoutCorrected):
-            yield from self._correct(fact, event, account)
-        elif isinstance(event, BetWon):
-            yield from self._resolve(fact, event, account, "won", event.payout)
-        elif isinstance(event, BetLost):
-            yield from self._resolve(fact, event, account, "lost", 0)
-        elif isinstance(event, StakeReturned):
-            outcome = "push" if event.reason == "push" else "void"
-            yield from self._resolve(fact, event, account, outcome, event.amount)
+            wrong = self._correct(event, account)
+        else:
+            assert isinstance(event, BetWon | BetLost | StakeReturned)
+            wrong = self._resolve(event, account)
+        return [Finding("books", fact.token, text) for text in wrong] if wrong else ()
 
-    def _open(self, fact: Fact, event: AccountOpened, account: Account | None) -> Iterator[Finding]:
+    # Each returns what is wrong, in words.
+
+    def _open(self, fact: Fact, event: AccountOpened, account: Account | None) -> list[str]:
         if account is not None:
-            yield _finding(fact, f"opens the account of {fact.stream} a second time")
-            return
+            return [f"opens the account of {fact.stream} a second time"]
         books = self.pools.setdefault(event.pool_name, Balances())
         self.accounts[fact.stream.int] = Account(fact.stream, event.pool_name, books)
+        return []
 
-    def _issue(self, fact: Fact, event: CreditsGranted | BoughtBack, account: Account) -> Iterator[Finding]:
+    def _issue(self, event: CreditsGranted | BoughtBack, account: Account) -> list[str]:
+        wrong = []
         if self.grant is not None and event.amount != self.grant:
-            yield _finding(fact, f"gives {event.amount} credits, the rules give {self.grant}")
+            wrong.append(f"gives {event.amount} credits, the rules give {self.grant}")
         if isinstance(event, CreditsGranted):
             if account.is_granted:
-                yield _finding(fact, f"grants the credits of {fact.stream} a second time")
+                wrong.append(f"grants the credits of {account.entry} a second time")
             account.is_granted = True
         else:
             if account.has_bought_back:
-                yield _finding(fact, f"lets {fact.stream} buy back a second time")
+                wrong.append(f"lets {account.entry} buy back a second time")
             if account.available > 0 or account.open_stakes:
                 has = f"{account.available} credits and {account.open_stakes} open bets"
-                yield _finding(fact, f"lets {fact.stream} buy back, which is not bust: it has {has}")
+                wrong.append(f"lets {account.entry} buy back, which is not bust: it has {has}")
             account.has_bought_back = True
         account.books.issuance -= event.amount
-        yield from _move(fact, account, event.amount, event.available)
+        return wrong + _move(account, event.amount, event.available)
 
-    def _stake(self, fact: Fact, event: StakePlaced, account: Account) -> Iterator[Finding]:
+    def _stake(self, fact: Fact, event: StakePlaced, account: Account) -> list[str]:
         if self.bets.find(event.bet_id) is not None:
-            yield _finding(fact, f"places bet {event.bet_id} a second time")
-            return
+            return [f"places bet {event.bet_id} a second time"]
+        wrong = []
         if event.stake > account.available:
-            yield _finding(fact, f"stakes {event.stake} credits, {account.available} were available")
+            wrong.append(f"stakes {event.stake} credits, {account.available} were available")
         self.bets.place(fact, event, account)
         account.open_stakes += 1
         account.books.escrow += event.stake
-        yield from _move(fact, account, -event.stake, event.available)
+        return wrong + _move(account, -event.stake, event.available)
 
-    def _resolve(
-        self, fact: Fact, event: BetWon | BetLost | StakeReturned, account: Account, outcome: str, payout: int
-    ) -> Iterator[Finding]:
+    def _resolve(self, event: BetWon | BetLost | StakeReturned, account: Account) -> list[str]:
         number = self.bets.find(event.bet_id)
         if number is None or self.bets.accounts[number] is not account:
-            yield _finding(fact, f"resolves bet {event.bet_id}, which {fact.stream} never placed")
-            return
+            return [f"resolves bet {event.bet_id}, which {account.entry} never placed"]
         if self.bets.outcome(number) != "open":
-            yield _finding(fact, f"resolves bet {event.bet_id}, which is {self.bets.outcome(number)}")
-            return
+            return [f"resolves bet {event.bet_id}, which is {self.bets.outcome(number)}"]
+        outcome, payout = _outcome(event)
         stake = self.bets.stakes[number]
         account.books.escrow -= stake
         account.books.house -= payout - stake
         account.open_stakes -= 1
         account.has_played = True
         self.bets.resolve(number, outcome=outcome, payout=payout, resolution=event.resolution)
-        yield from _move(fact, account, payout, event.available)
+        return _move(account, payout, event.available)
 
-    def _correct(self, fact: Fact, event: PayoutCorrected, account: Account) -> Iterator[Finding]:
+    def _correct(self, event: PayoutCorrected, account: Account) -> list[str]:
         number = self.bets.find(event.bet_id)
         if number is None or self.bets.accounts[number] is not account:
-            yield _finding(fact, f"corrects bet {event.bet_id}, which {fact.stream} never placed")
-            return
+            return [f"corrects bet {event.bet_id}, which {account.entry} never placed"]
+        wrong = []
         was = (self.bets.outcome(number), self.bets.payouts[number])
         if was != (event.from_outcome, event.from_payout):
             told = f"{event.from_outcome} for {event.from_payout}"
-            yield _finding(fact, f"corrects bet {event.bet_id} from {told}, it is {was[0]} for {was[1]}")
+            wrong.append(f"corrects bet {event.bet_id} from {told}, it is {was[0]} for {was[1]}")
         difference = event.to_payout - event.from_payout
         account.books.house -= difference
         self.bets.resolve(number, outcome=event.to_outcome, payout=event.to_payout, resolution=event.resolution)
-        yield from _move(fact, account, difference, event.available)
+        return wrong + _move(account, difference, event.available)
 
 
-def _move(fact: Fact, account: Account, amount: int, stated: int) -> Iterator[Finding]:
+def _outcome(event: BetWon | BetLost | StakeReturned) -> tuple[str, int]:
+    if isinstance(event, BetWon):
+        return "won", event.payout
+    if isinstance(event, BetLost):
+        return "lost", 0
+    return ("push" if event.reason == "push" else "void"), event.amount
+
+
+def _move(account: Account, amount: int, stated: int) -> list[str]:
     """Add to an account, and hold it against the balance that the event states."""
     account.available += amount
     account.books.available += amount
-    if stated != account.available:
-        yield _finding(fact, f"states {stated} credits of {account.entry}, the log comes to {account.available}")
-
-
-def _finding(fact: Fact, text: str) -> Finding:
-    return Finding("books", fact.token, text)
+    if stated == account.available:
+        return []
+    return [f"states {stated} credits of {account.entry}, the log comes to {account.available}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from ledger.auditing.findings import Check, Finding
@@ -18,18 +18,22 @@ class Continuity(Check):
         self.at: datetime | None = None
         self._versions: dict[int, int] = {}
 
-    def take(self, fact: Fact) -> Iterator[Finding]:
+    def take(self, fact: Fact) -> Iterable[Finding]:
         """Take the next event of any type."""
-        if fact.log != self.log:
-            yield Finding("position", f"{self.log}:{self.position + 1}", f"is an event of log {fact.log}")
-        if fact.position != self.position + 1:
-            yield Finding("position", fact.token, f"follows position {self.position}")
         # The number behind a UUID is hashed and compared without calling Python.
-        stream = fact.stream.int
-        version = self._versions.get(stream, 0) + 1
+        stream, at = fact.stream.int, fact.at
+        position, version = self.position + 1, self._versions.get(stream, 0) + 1
+        follows = fact.position == position and fact.version == version and fact.log == self.log
+        found = [] if follows and at >= (self.at or at) else list(self._wrong(fact, position, version))
+        self.position, self.at, self._versions[stream] = fact.position, at, fact.version
+        return found
+
+    def _wrong(self, fact: Fact, position: int, version: int) -> Iterator[Finding]:
+        if fact.log != self.log:
+            yield Finding("position", f"{self.log}:{position}", f"is an event of log {fact.log}")
+        if fact.position != position:
+            yield Finding("position", fact.token, f"follows position {self.position}")
         if fact.version != version:
-            text = f"is version {fact.version} of stream {fact.stream}, not {version}"
-            yield Finding("version", fact.token, text)
+            yield Finding("version", fact.token, f"is version {fact.version} of stream {fact.stream}, not {version}")
         if self.at is not None and fact.at < self.at:
             yield Finding("time", fact.token, f"is recorded at {fact.at}, before the event in front of it")
-        self.position, self.at, self._versions[stream] = fact.position, fact.at, fact.version

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.facts import Record, canonical, export_line
+from ledger.facts import Record, canonical
 from ledger.instants import Instant
 
 
@@ -27,6 +27,8 @@ class Leaf(NamedTuple):
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A line. Its fields stand in their canonical order, so that writing it again shows whether it was canonical."""
+
     actor: str
     cause: str | None
     data: msgspec.Raw
@@ -44,8 +46,10 @@ class LineReader:
     """Reads lines, one after another. Those of one append share their time, which is read once."""
 
     def __init__(self) -> None:
-        self._envelope = msgspec.json.Decoder(_Envelope)
-        self._time = ("", Instant.parse("1970-01-01T00:00:00Z"))
+        self._decoder = msgspec.json.Decoder(_Envelope)
+        self._encoder = msgspec.json.Encoder()
+        self._text = ""
+        self._time: Instant
 
     def leaf(self, line: bytes) -> Leaf:
         """Return a line with its record, or with what is wrong with it."""
@@ -57,17 +61,14 @@ class LineReader:
     def record(self, line: bytes) -> Record:
         """Return the record of a line (without LF); raises LineError."""
         try:
-            envelope = self._envelope.decode(line)
-            record = self._record(envelope)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            envelope = self._decoder.decode(line)
+            if envelope.recorded_at != self._text:
+                self._time = Instant.parse(envelope.recorded_at)
+                self._text = str(self._time)
+        except (msgspec.DecodeError, ValueError) as error:
             raise LineError(f"is no export line: {error}") from error
-        if export_line(record) != line:
+        if envelope.recorded_at != self._text or self._encoder.encode(envelope) != line:
             raise LineError("is not canonical: a field is written in another way than RFC 8785 and the format have it")
-        return record
-
-    def _record(self, envelope: _Envelope) -> Record:
-        if envelope.recorded_at != self._time[0]:
-            self._time = (envelope.recorded_at, Instant.parse(envelope.recorded_at))
         return Record(
             log=envelope.log,
             position=envelope.position,
@@ -76,7 +77,7 @@ class LineReader:
             topic=envelope.type,
             schema=envelope.schema,
             state=bytes(envelope.data),
-            recorded_at=self._time[1],
+            recorded_at=self._time,
             actor=envelope.actor,
             request=envelope.request,
             cause=envelope.cause,

@@ -85,7 +85,7 @@ class OfficeBook(Check):
 class WeekInOffice(Check):
     """Holds a week against what the office published: its rules, its place in the chain of seeds, its root.
 
-    `revealed` is the seed of the last week that was drawn before, None for the first.
+    `revealed` is the seed of the last week that was drawn before, None for the first, "" where that is not known.
     """
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = (WeekOpened, PoolsDrawn, WeekFinalised)
@@ -107,7 +107,8 @@ class WeekInOffice(Check):
                     yield _finding(fact, f"the rules {opened.rules_hash} were never published by the office")
                 elif published.at > fact.at:
                     yield _finding(fact, f"the rules {opened.rules_hash} were published afterwards: {published.token}")
-                for flaw in chain_flaws(fact, revealed=self._revealed, anchors=self._book.anchors):
+                revealed = opened.seed_commitment if self._revealed == "" else self._revealed
+                for flaw in chain_flaws(fact, revealed=revealed, anchors=self._book.anchors):
                     yield Finding("office", flaw.at, flaw.text)
             case PoolsDrawn(seed=seed):
                 self.seed = seed

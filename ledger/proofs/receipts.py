@@ -103,11 +103,9 @@ def check_bet(text: str, verifiers: Sequence[Verifier]) -> ProvenBet:
     """
     receipts = split(text)
     checkpoint = check(receipts[0], verifiers)
-    for receipt in receipts:
-        if receipt.note != receipts[0].note:
-            raise ReceiptError("the parts of the receipt are proved against different checkpoints")
-        check(receipt, verifiers)
-    facts = tuple(_fact(receipt, checkpoint, verifiers) for receipt in receipts)
+    if any(receipt.note != receipts[0].note for receipt in receipts):
+        raise ReceiptError("the parts of the receipt are proved against different checkpoints")
+    facts = tuple(_fact(receipt, verifiers) for receipt in receipts)
     _require_story(facts)
     return ProvenBet(_bet_event(facts[0]).bet_id, checkpoint, facts)
 
@@ -130,14 +128,18 @@ def split(text: str) -> list[Receipt]:
     return [Receipt.parse(f"{HEADER}\n{part}") for part in parts]
 
 
-def _fact(receipt: Receipt, checkpoint: Checkpoint, verifiers: Iterable[Verifier]) -> Fact:
-    """Return the event in a receipt, once it is found to claim the place in which it was proved."""
+def _fact(receipt: Receipt, verifiers: Sequence[Verifier]) -> Fact:
+    """Return the event in a receipt, once it is proved, and in the place that it claims."""
+    checkpoint = check(receipt, verifiers)
     try:
         fact = fact_of(record_in(receipt.line))
     except (UnknownTopic, UnreadableEvent) as error:
         raise ReceiptError(f"the event at index {receipt.index} cannot be read: {error}") from error
-    if checkpoint.origin not in {f"{verifier.name}/{fact.log}" for verifier in verifiers}:
+    # A key speaks for the logs under its own name only, also where several are trusted.
+    own = [verifier for verifier in verifiers if f"{verifier.name}/{fact.log}" == checkpoint.origin]
+    if not own:
         raise ReceiptError(f"the event calls itself {fact.token}, but the checkpoint is of {checkpoint.origin}")
+    open_checkpoint(receipt.note, own)
     if fact.position != receipt.index + 1:
         raise ReceiptError(f"the event calls itself {fact.token}, but stands at position {receipt.index + 1}")
     return fact

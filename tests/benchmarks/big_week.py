@@ -25,7 +25,7 @@ from ledger.ids import market_id
 from ledger.odds import line_text
 from ledger.rules import Prize, Rules
 from ledger.weeks import ends_at
-from tests.examples import MARKETS, WEEK, at
+from tests.examples import WEEK, at
 from tests.feeds.small_week import PLAYERS, THREE_WAY, SmallWeek
 
 Progress = Callable[[int, int], None]

@@ -44,6 +44,8 @@ def test_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LIMIT_BETS", "20 a second", "is no limit"),
         ("CORS_ORIGINS", '["*"]', "no exact origin"),
         ("CORS_ORIGINS", '["https://app.example.org/"]', "no exact origin"),
+        ("ORIGIN", "fair pool", "should match pattern"),
+        ("ORIGIN", "fair+pool", "should match pattern"),
         ("HSTS_SECONDS", "-1", "greater than or equal to 0"),
         ("TRUSTED_PROXIES", '["*"]', "not a valid IPv4 or IPv6 network"),
         ("TRUSTED_PROXIES", '["10.0.0.1/8"]', "not a valid IPv4 or IPv6 network"),

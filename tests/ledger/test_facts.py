@@ -26,6 +26,7 @@ from ledger.facts import (
     decode,
     export_line,
     fact_of,
+    record_of,
 )
 from ledger.instants import Instant
 from tests.examples import game_scheduled, quoted, stake_placed, week_opened
@@ -248,6 +249,15 @@ def test_fact_carries_the_whole_envelope() -> None:
     assert (fact.token, fact.at, fact.cause) == ("2026-W47:9", SETTLED_AT, "2026-W47:8")
     assert (fact.stream, fact.version, fact.actor, fact.request) == (UUID(int=7), 3, "clock", "2026-W47/clock")
     assert stored.token == fact.token
+
+
+def test_a_fact_knows_the_record_that_it_was_read_from() -> None:
+    """Unless it is to do without; that makes no other fact of it, and what was stored can be told all the same."""
+    stored = record("week.settled", {"n": 1, "standings_hash": "s1"})
+    fact, bare = fact_of(stored), fact_of(stored, keeps_record=False)
+    assert (fact.record, bare.record) == (stored, None)
+    assert fact == bare != structs.replace(bare, actor="player")
+    assert record_of(fact) == record_of(bare) == stored
 
 
 def test_fact_that_is_not_recorded_has_no_time() -> None:

@@ -15,7 +15,7 @@ from ledger.recorder import LogNotOpen, LogRecorder
 from projections.accounts import Accounts
 from projections.catalogue import UnknownProjection, projections
 from projections.projection import ProjectionStopped
-from projections.rebuild import Difference, rebuild, verify
+from projections.rebuild import FACTS_A_BATCH, Difference, rebuild, verify
 from projections.runner import Runner
 from tests.projections.book import KINDS_OF_MOVES, Book, random_week
 from tests.projections.conftest import Project
@@ -56,19 +56,20 @@ def test_live_rows_equal_rebuilt_rows(
     while runner.step(limit=limits[-1]):
         pass
     assert all(status.lag == 0 and status.error is None for status in runner.status())
-    assert verify(datastore, log=book.log) == []
+    assert verify(datastore, log=book.log, facts_a_batch=7 * limits[0]) == []
     rebuild(datastore, log=book.log)
     assert verify(datastore, log=book.log) == []
 
 
-def test_verify_names_a_tampered_row(datastore: Datastore, project: Project, book: Book) -> None:
-    """Projection, place, table, key and column, what the log gives and what stands there."""
+@pytest.mark.parametrize("facts_a_batch", [FACTS_A_BATCH, 50])
+def test_verify_names_a_tampered_row(datastore: Datastore, project: Project, book: Book, facts_a_batch: int) -> None:
+    """Projection, place, table, key and column, what the log gives and what stands there, in however many batches."""
     project(book)
     entry = book.entry(0)
     account = Accounts(datastore).account(entry)
     assert account is not None
     tamper(datastore, "UPDATE accounts SET at_stake = at_stake + 1 WHERE entry = %s", entry)
-    [difference] = verify(datastore)
+    [difference] = verify(datastore, facts_a_batch=facts_a_batch)
     assert difference == Difference(
         projection="accounts",
         log=book.log,
@@ -82,7 +83,10 @@ def test_verify_names_a_tampered_row(datastore: Datastore, project: Project, boo
     assert f"accounts {entry} at_stake: expected {account.at_stake}, found {account.at_stake + 1}" in str(difference)
 
 
-def test_verify_finds_rows_that_are_missing_or_too_many(datastore: Datastore, project: Project, book: Book) -> None:
+@pytest.mark.parametrize("facts_a_batch", [FACTS_A_BATCH, 50])
+def test_verify_finds_rows_that_are_missing_or_too_many(
+    datastore: Datastore, project: Project, book: Book, facts_a_batch: int
+) -> None:
     """One difference per projection, with no column."""
     project(book)
     tamper(datastore, "DELETE FROM bets WHERE bet_id = %s", min(book.bets))
@@ -92,7 +96,7 @@ def test_verify_finds_rows_that_are_missing_or_too_many(datastore: Datastore, pr
         " lost, returned FROM leaderboard LIMIT 1",
         UUID(int=1),
     )
-    missing, extra = verify(datastore)
+    missing, extra = verify(datastore, facts_a_batch=facts_a_batch)
     assert (missing.projection, missing.key, missing.column, missing.found) == ("bets", min(book.bets), None, None)
     assert (extra.projection, extra.key, extra.column, extra.expected) == ("leaderboard", UUID(int=1), None, None)
 
@@ -107,7 +111,7 @@ def test_verify_compares_where_a_projection_stands(datastore: Datastore, project
     unread.append_to(LogRecorder(datastore, unread.log))
     Runner(datastore, projections("bets")).step()
     assert {status.lag for status in runner.status() if status.log == book.log} == {0, 2}
-    assert verify(datastore) == []
+    assert verify(datastore) == verify(datastore, facts_a_batch=len(book.facts) - 2) == []
 
 
 def test_a_rebuild_repairs_the_rows(datastore: Datastore, project: Project, book: Book) -> None:
@@ -151,6 +155,19 @@ def test_the_game_goes_on_during_a_rebuild(datastore: Datastore, project: Projec
     rebuild(datastore, progress=meanwhile)
     assert all(status.position == len(book.facts) for status in runner.status())
     assert verify(datastore) == []
+
+
+def test_verification_writes_nothing_that_lasts(datastore: Datastore, project: Project, book: Book) -> None:
+    """Neither rows nor tables, however many batches it takes."""
+    runner = project(book)
+    tamper(datastore, "UPDATE accounts SET available = 0")
+    with datastore.connection() as connection:
+        count_tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r'"
+        before = cursor_on(connection).execute(count_tables).fetchall()
+        found = verify(datastore, facts_a_batch=50)
+        assert cursor_on(connection).execute(count_tables).fetchall() == before
+    assert found == verify(datastore) != []
+    assert {status.lag for status in runner.status()} == {0}
 
 
 def test_progress_is_told_in_facts(datastore: Datastore, project: Project, book: Book) -> None:

@@ -33,8 +33,8 @@ def saved(datastore: Datastore, *rows: Market, found: dict[UUID, Market | None])
 
 
 def rows_of(datastore: Datastore, log: str) -> list[Market]:
-    with datastore.connection() as connection, connection.transaction():
-        return list(tables.scan(connection, log, Market))
+    with datastore.connection() as connection:
+        return list(tables.load(connection, log, {Market: [QUOTED.key, BARE.key]}).all(Market).values())
 
 
 def test_what_was_saved_is_loaded_as_it_was(datastore: Datastore) -> None:
@@ -68,3 +68,37 @@ def test_a_log_is_replaced_alone(datastore: Datastore) -> None:
         tables.replace(connection, LOG, Market, [QUOTED])
     assert rows_of(datastore, LOG) == [QUOTED]
     assert rows_of(datastore, OTHER) == [elsewhere]
+
+
+def test_what_is_saved_as_a_draft_is_nowhere_else(datastore: Datastore) -> None:
+    """A draft is empty at first; the table stays as it is, and the draft goes with the transaction."""
+    saved(datastore, BARE, found={BARE.key: None})
+    changed = replace(BARE, suspended="feed")
+    for _ in range(2):
+        with datastore.connection() as connection, connection.transaction():
+            tables.draft(connection, Market)
+            for row, found in ((BARE, None), (changed, BARE)):
+                rows = tables.load(connection, LOG, {Market: [BARE.key]}, drafts=True)
+                assert rows.get(Market, BARE.key) == found
+                rows.put(row)
+                tables.save(connection, LOG, rows.changes(), drafts=True)
+            assert tables.first_difference(connection, LOG, Market, None) == (changed, BARE)
+        assert rows_of(datastore, LOG) == [BARE]
+
+
+def test_the_first_difference_is_that_of_the_lowest_key(datastore: Datastore) -> None:
+    """Both rows are given, or the one that is there; equal rows and those of another log are no difference."""
+    saved(datastore, QUOTED, BARE, found={QUOTED.key: None, BARE.key: None})
+    changed = replace(BARE, suspended="feed")
+    later = replace(BARE, market_id=UUID(int=3))
+    expectations: list[tuple[list[Market], tuple[Market | None, Market | None] | None]] = [
+        ([BARE, QUOTED], None),
+        ([later, changed, QUOTED], (changed, BARE)),
+        ([later, BARE, QUOTED], (later, None)),
+        ([later, BARE], (None, QUOTED)),
+        ([], (None, QUOTED)),
+    ]
+    with datastore.connection() as connection:
+        for rows, difference in expectations:
+            assert tables.first_difference(connection, LOG, Market, rows) == difference
+        assert tables.first_difference(connection, OTHER, Market, []) is None

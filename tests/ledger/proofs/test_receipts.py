@@ -209,6 +209,14 @@ def test_events_that_do_not_tell_one_bets_story_are_refused(log: Log, message: s
         check_bet(join(log.receipts()), KEYS)
 
 
+def test_a_key_speaks_for_the_logs_of_its_own_name_only() -> None:
+    """Whoever trusts two services is not shown a log of one that the other has signed."""
+    other = Signer("fairpool.other", bytes(range(1, 33))).verifier
+    text = join(Log(STORY[0], origin=f"fairpool.other/{WEEK}").receipts())
+    with pytest.raises(NoteError, match="signed by none"):
+        check_bet(text, [*KEYS, other])
+
+
 def test_parts_that_are_left_out_or_swapped_are_missed() -> None:
     """The stake comes first, and what follows comes in the order of the log."""
     stake, won, corrected = Log(*STORY).receipts()

@@ -1,0 +1,105 @@
+"""Logs verified where they live: the database, its projections, and the checkpoints inside and outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fairpool.verifying.notes import notes_in
+from fairpool.verifying.verified import Progress, Verified
+from feeds.checkpoints import Checkpoints
+from ledger.auditing.findings import Finding
+from ledger.auditing.office import OfficeBook, WeekInOffice, missing_weeks
+from ledger.auditing.sources import RecorderSource
+from ledger.auditing.tree import Noted, TreeCheck, in_both_places
+from ledger.auditing.verifying import checks_of, first_of_each_kind, verify
+from ledger.events import PoolsDrawn
+from ledger.facts import UnknownTopic, UnreadableEvent, fact_of
+from ledger.ids import OFFICE, position_token
+from ledger.ledger import Ledger
+from ledger.proofs.notes import Verifier
+from projections.projection import ProjectionStopped
+from projections.rebuild import verify as compare
+
+
+class DatabaseVerifier:
+    """Verifies logs of a database. `keys` count as signers, by default those that its office's log published.
+
+    `folder` holds the files of signed checkpoints, `<log>.txt`. Without `projections` only the logs are looked at.
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, folder: Path, keys: Sequence[Verifier] = (), projections: bool = True
+    ) -> None:
+        self._ledger = ledger
+        self._folder = folder
+        self._projections = projections
+        self._checkpoints = Checkpoints(ledger.datastore)
+        self.office = _office(ledger)
+        self._keys = list(keys) or self.office.verifiers
+
+    def verify(self, log: str, *, progress: Progress) -> Verified:
+        """Verify one log, up to where it ends now; raises LogNotOpen."""
+        source = RecorderSource(self._ledger.recorder(log))
+        tree = TreeCheck(log, notes=self._notes(log), verifiers=self._keys)
+        week = None if log == OFFICE else WeekInOffice(log, self.office, revealed=self._revealed_before(log))
+        findings = first_of_each_kind(verify(source, tree, checks_of(log), progress=progress, office=week))
+        if self._projections and (finding := self._projection(log)) is not None:
+            findings.append(finding)
+        remarks = [] if tree.checkpoints else [f"{log}: no signed checkpoint vouches for what the log says"]
+        return Verified(log, tree.tree.size, tree.tree.root(), tree.checkpoints, findings, remarks)
+
+    def verify_all(self, *, progress: Progress) -> Iterator[Verified]:
+        """Verify the office and every week, and that no week is missing."""
+        weeks = self._ledger.weeks()
+        yield self.verify(OFFICE, progress=progress)
+        for week in weeks:
+            yield self.verify(week, progress=progress)
+        missing = list(missing_weeks(self.office, set(weeks)))
+        if missing:
+            yield Verified(OFFICE, 0, b"", 0, missing[:1])
+
+    def _notes(self, log: str) -> Iterator[Noted | Finding]:
+        """Yield the notes of the table and of the file, which must agree."""
+        path = self._folder / f"{log}.txt"
+        table = (Noted(position_token(log, each.size), each.note) for each in self._checkpoints.all(log))
+        if path.exists():
+            yield from in_both_places(table, notes_in(path), name=path.name)
+            return
+        first = next(table, None)
+        if first is not None:
+            yield Finding("checkpoint", path.name, f"is not in {self._folder}, and the table has checkpoints")
+            yield first
+            yield from table
+
+    def _revealed_before(self, week: str) -> str | None:
+        """Return the seed of the last week before that was drawn."""
+        for earlier in reversed([each for each in self._ledger.weeks() if each < week]):
+            for record in self._ledger.recorder(earlier).read_topics(PoolsDrawn.TOPIC):
+                event = fact_of(record).event
+                assert isinstance(event, PoolsDrawn)
+                return event.seed
+        return None
+
+    def _projection(self, log: str) -> Finding | None:
+        """Return the first row that is not what its log gives, in whatever projection."""
+        try:
+            differences = compare(self._ledger.datastore, log=log)
+        except (ProjectionStopped, UnknownTopic, UnreadableEvent) as error:
+            return Finding("projection", log, f"the log cannot be projected: {error}")
+        for each in differences:
+            what = f"{each.projection}, table {each.table}, row {each.key}"
+            what += "" if each.column is None else f", {each.column}"
+            text = f"{what}: expected {each.expected}, found {each.found}"
+            return Finding("projection", position_token(log, each.position), text)
+        return None
+
+
+def _office(ledger: Ledger) -> OfficeBook:
+    """Read what the office published; what is wrong with it shows when its own log is verified."""
+    book = OfficeBook()
+    for record in ledger.recorder(OFFICE).read_all():
+        if record.topic.startswith("office."):
+            for _ in book.take(fact_of(record)):
+                pass
+    return book

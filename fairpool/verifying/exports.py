@@ -1,0 +1,139 @@
+"""Exports verified alone: a folder as `fairpool audit export` writes it, a folder of those, or one file of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from fairpool.exports.export import CHECKPOINTS
+from fairpool.exports.manifest import Manifest
+from fairpool.verifying.manifests import EVENTS_FILE, ManifestCheck, read_manifest
+from fairpool.verifying.notes import notes_in
+from fairpool.verifying.verified import NotVerifiable, Progress, Verified
+from ledger.auditing.findings import Finding
+from ledger.auditing.lines import LineError
+from ledger.auditing.office import OfficeBook, WeekInOffice, missing_weeks
+from ledger.auditing.sources import FileSource
+from ledger.auditing.tree import TreeCheck
+from ledger.auditing.verifying import checks_of, first_of_each_kind, verify
+from ledger.events import PoolsDrawn
+from ledger.facts import UnknownTopic, UnreadableEvent, fact_of
+from ledger.ids import OFFICE
+from ledger.proofs.notes import NoteError, Verifier
+from ledger.weeks import preceding
+
+
+class ExportVerifier:
+    """Verifies exports below `place`. `keys` count as signers, by default those that the exports themselves name."""
+
+    def __init__(self, place: Path, *, keys: Sequence[Verifier] = ()) -> None:
+        self._place = place
+        self._keys = list(keys)
+        self._office = self._read_office()
+
+    def verify(self, log: str, *, progress: Progress) -> Verified:
+        """Verify one log; raises NotVerifiable where there is no export of it."""
+        path = self._path(log)
+        return self._folder(log, path, progress) if path.is_dir() else self._file(log, path, progress)
+
+    def verify_all(self, *, progress: Progress) -> Iterator[Verified]:
+        """Verify the office's log and every week's of which there is an export, and that no week is missing."""
+        found = sorted(path.parent.name for path in self._place.glob(f"*/{EVENTS_FILE}"))
+        if OFFICE not in found or self._office is None:
+            raise NotVerifiable(
+                f"{self._place} has no export of the office's log in {OFFICE}/: nothing lists the weeks"
+            )
+        yield self.verify(OFFICE, progress=progress)
+        weeks = [log for log in found if log != OFFICE]
+        for week in weeks:
+            yield self.verify(week, progress=progress)
+        missing = list(missing_weeks(self._office, set(weeks)))
+        if missing:
+            yield Verified(OFFICE, 0, b"", 0, missing[:1])
+
+    def _folder(self, log: str, folder: Path, progress: Progress) -> Verified:
+        manifest = read_manifest(folder)
+        keys, remarks = self._signers(manifest)
+        notes = folder / CHECKPOINTS
+        tree = TreeCheck(log, notes=notes_in(notes) if notes.is_file() else (), verifiers=keys)
+        check = ManifestCheck(folder, manifest, tree)
+        source = _source(log, folder / EVENTS_FILE, check)
+        findings = verify(source, tree, [*checks_of(log), check], progress=progress, office=self._in_office(log))
+        first = first_of_each_kind(findings)
+        if not tree.checkpoints:
+            remarks.append(f"{log}: no signed checkpoint vouches for what the log says")
+        return Verified(log, tree.tree.size, tree.tree.root(), tree.checkpoints, first, remarks)
+
+    def _file(self, log: str, path: Path, progress: Progress) -> Verified:
+        tree = TreeCheck(log, notes=(), verifiers=self._keys)
+        source = _source(log, path)
+        first = first_of_each_kind(verify(source, tree, checks_of(log), progress=progress))
+        remarks = [f"{log}: a file of lines alone has no signed checkpoint: compare its root, {tree.tree.root().hex()}"]
+        return Verified(log, tree.tree.size, tree.tree.root(), 0, first, remarks)
+
+    def _path(self, log: str) -> Path:
+        """Return where the export of a log is."""
+        for path in (self._place, self._place / log):
+            if path.is_file() or (path / EVENTS_FILE).is_file():
+                return path
+        raise NotVerifiable(f"{self._place} holds no export of {log}: expected {EVENTS_FILE} in it or in {log}/")
+
+    def _signers(self, manifest: Manifest) -> tuple[list[Verifier], list[str]]:
+        """Return the keys that count, and what is to be said of them."""
+        if self._keys:
+            return self._keys, []
+        if self._office is not None and self._office.verifiers:
+            return self._office.verifiers, ["signatures were held against the keys of the office's export alone"]
+        try:
+            keys = [Verifier.parse(text) for text in manifest.keys]
+        except NoteError as error:
+            raise NotVerifiable(str(error)) from error
+        return keys, [
+            "signatures were held against the keys that the manifest names alone: pass --key with a known one"
+        ]
+
+    def _read_office(self) -> OfficeBook | None:
+        path = self._place / OFFICE / EVENTS_FILE
+        if not path.is_file():
+            return None
+        book = OfficeBook()
+        for leaf in FileSource(path).leaves():
+            if leaf.record is not None and leaf.record.topic.startswith("office."):
+                try:
+                    _ignore(book.take(fact_of(leaf.record)))
+                except (UnknownTopic, UnreadableEvent):
+                    # It is told when the office's own log is verified.
+                    continue
+        return book
+
+    def _in_office(self, log: str) -> WeekInOffice | None:
+        if self._office is None or log == OFFICE:
+            return None
+        return WeekInOffice(log, self._office, revealed=self._revealed_before(log))
+
+    def _revealed_before(self, week: str) -> str:
+        """Return the seed of the week before, where it was exported too; else nothing."""
+        path = self._place / preceding(week) / EVENTS_FILE
+        for leaf in FileSource(path).leaves() if path.is_file() else ():
+            if leaf.record is not None and leaf.record.topic == PoolsDrawn.TOPIC:
+                event = fact_of(leaf.record).event
+                assert isinstance(event, PoolsDrawn)
+                return event.seed
+        return ""
+
+
+def _source(log: str, path: Path, check: ManifestCheck | None = None) -> FileSource:
+    try:
+        source = FileSource(path, taken=check.events.update if check else len)
+    except FileNotFoundError:
+        raise NotVerifiable(f"{path} is missing") from None
+    except LineError as error:
+        raise NotVerifiable(f"{path}: its first line {error}") from error
+    if source.log != log:
+        raise NotVerifiable(f"{path} is an export of {source.log}, not of {log}")
+    return source
+
+
+def _ignore(findings: Iterable[Finding]) -> None:
+    for _ in findings:
+        pass
