@@ -1,4 +1,4 @@
-"""The demo: one week played through the real API, NATS and store, in simulated time, audited, and shown to strangers."""
+"""The demo: a week played through the real API, NATS and store, in simulated time, audited, and shown to strangers."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def _play(
         with watch.time("strangers"):
             tell("showing the export to strangers", 0, 0)
             folder = built.settings.data / "exports"
-            strangers = await asyncio.to_thread(invite, built, audited.replay, folder=folder)
+            strangers = await asyncio.to_thread(invite, built, week=chosen.week, folder=folder)
     return Outcome(_report(built, chosen, audited, reconciled, strangers, watch), audited, reconciled, strangers)
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from fairpool.core import Core
+from fairpool.exports.books import balances
 from fairpool.exports.export import export_folder
 from fairpool.exports.published import Published, published
 from fairpool.exports.second_opinion import Opinion, second_opinion
 from ledger.ids import OFFICE
-from ledger.replay import Replay
 
 VERIFIER: Final = Path(__file__).parent.parent / "docs" / "verify_week.py"
 _PATIENCE_SECONDS: Final = 30.0
@@ -47,28 +47,19 @@ class Strangers:
         return self.verdict.is_ok and (self.journal is None or self.journal.agrees)
 
 
-def invite(built: Core, replayed: Replay, *, folder: Path) -> Strangers:
+def invite(built: Core, *, week: str, folder: Path) -> Strangers:
     """Sign and export a final week and the office below `folder`, and have strangers check them.
 
-    Their books are held against those that the week was replayed to. Raises TreesBehind.
+    Their balances are held against those of the projection `journal`. Raises TreesBehind.
     """
-    week = replayed.log
     sign(built)
     exported = {log: folder / log for log in (week, OFFICE)}
     for log, place in exported.items():
         export_folder(built.ledger.recorder(log), place, published=_published(built, log))
     keys = _published(built, week).keys
+    ours = balances(built.ledger.datastore, week)
     verdict = verify_alone(exported[week], office=exported[OFFICE], keys=keys)
-    return Strangers(exported[week], verdict, second_opinion(exported[week], ours=balances(replayed)))
-
-
-def balances(replayed: Replay) -> dict[str, int]:
-    """Return the balance of each account of a final week, which has nothing in escrow, by its name in the ledger."""
-    return {
-        **{f"issuance:{pool}": books.issuance for pool, books in replayed.books.items()},
-        **{f"house:{pool}": books.house for pool, books in replayed.books.items()},
-        **{f"entry:{entry}": available for entry, available in replayed.balances.items()},
-    }
+    return Strangers(exported[week], verdict, second_opinion(exported[week], ours=ours))
 
 
 def sign(built: Core) -> None:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from py_arkworks_bls12381 import GT, G1Point, G2Point
 
 from ledger.aggregate import LedgerError
+from ledger.instants import Instant
 
 HEADWAY: Final = timedelta(minutes=5)
 _DOMAIN: Final = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
@@ -44,9 +45,9 @@ class Chain(NamedTuple):
         periods = -((self._start - (instant + HEADWAY)) // timedelta(seconds=self.period))
         return max(1, periods + 1)
 
-    def time_of(self, round: int) -> datetime:
+    def time_of(self, round: int) -> Instant:
         """Return when a round comes."""
-        return self._start + (round - 1) * timedelta(seconds=self.period)
+        return Instant.of(self._start + (round - 1) * timedelta(seconds=self.period))
 
     @property
     def _start(self) -> datetime:

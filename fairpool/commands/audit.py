@@ -8,6 +8,7 @@ from fairpool.commands.draws import draw
 from fairpool.commands.exports import export
 from fairpool.commands.receipts import check_receipt, receipt
 from fairpool.commands.replay import replay, show
+from fairpool.commands.verify import verify
 
 __all__ = ["commands", "show"]
 
@@ -16,6 +17,7 @@ def commands() -> typer.Typer:
     """Build the group."""
     group = typer.Typer(help="Replay, verify and export a log.", no_args_is_help=True)
     group.command("replay")(replay)
+    group.command("verify")(verify)
     group.command("export")(export)
     group.command("draw")(draw)
     group.command("receipt")(receipt)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import typer
@@ -19,7 +19,6 @@ from ledger.draw import pool_sizes, score
 from ledger.events import PoolsDrawn, RosterFrozen, SeedChainAnchored
 from ledger.facts import Fact, fact_of
 from ledger.ids import OFFICE
-from ledger.instants import instant_text
 from ledger.ledger import Ledger
 from ledger.recorder import LogNotOpen
 
@@ -46,9 +45,17 @@ class Audited(NamedTuple):
 
     def steps(self) -> list[Step]:
         """Return the steps in order, each with what is wrong in it."""
+        found = {
+            "commitment": _commitment(self),
+            "chain": _chain(self),
+            "roster": _roster(self),
+            "beacon": _beacon(self),
+            "seed": _seed(self),
+            "pools": _pools(self),
+            "accounts": _accounts(self),
+        }
         return [
-            Step(name, tell(self), tuple(flaw for flaw in self.flaws if flaw.step == name))
-            for name, tell in _TELL.items()
+            Step(name, text, tuple(flaw for flaw in self.flaws if flaw.step == name)) for name, text in found.items()
         ]
 
 
@@ -133,7 +140,7 @@ def _beacon(audited: Audited) -> str | None:
     if named is None:
         return "none: the draw rests on the seed alone"
     chain = known_chains().get(named.chain)
-    name = f"{chain.name} at {instant_text(chain.time_of(named.round))}" if chain else named.chain
+    name = f"{chain.name} at {chain.time_of(named.round)}" if chain else named.chain
     said = drawn.event.randomness if drawn and isinstance(drawn.event, PoolsDrawn) else "awaited"
     return f"round {named.round} of {name}: {said}"
 
@@ -156,17 +163,6 @@ def _pools(audited: Audited) -> str | None:
 
 def _accounts(audited: Audited) -> str | None:
     return f"{len(audited.draw.seated)} opened in their pools" if audited.draw.grouped else None
-
-
-_TELL: Final[Mapping[str, Callable[[Audited], str | None]]] = {
-    "commitment": _commitment,
-    "chain": _chain,
-    "roster": _roster,
-    "beacon": _beacon,
-    "seed": _seed,
-    "pools": _pools,
-    "accounts": _accounts,
-}
 
 
 def _own(found: Draw, entry: UUID) -> dict[str, Any]:

@@ -33,8 +33,10 @@ class ExportVerifier:
 
     def verify(self, log: str, *, progress: Progress) -> Verified:
         """Verify one log; raises NotVerifiable where there is no export of it."""
-        path = self._path(log)
-        return self._folder(log, path, progress) if path.is_dir() else self._file(log, path, progress)
+        path = events_file(self._place, log)
+        if path == self._place:
+            return self._file(log, path, progress)
+        return self._folder(log, path.parent, progress)
 
     def verify_all(self, *, progress: Progress) -> Iterator[Verified]:
         """Verify the office's log and every week's of which there is an export, and that no week is missing."""
@@ -70,13 +72,6 @@ class ExportVerifier:
         first = first_of_each_kind(verify(source, tree, checks_of(log), progress=progress))
         remarks = [f"{log}: a file of lines alone has no signed checkpoint: compare its root, {tree.tree.root().hex()}"]
         return Verified(log, tree.tree.size, tree.tree.root(), 0, first, remarks)
-
-    def _path(self, log: str) -> Path:
-        """Return where the export of a log is."""
-        for path in (self._place, self._place / log):
-            if path.is_file() or (path / EVENTS_FILE).is_file():
-                return path
-        raise NotVerifiable(f"{self._place} holds no export of {log}: expected {EVENTS_FILE} in it or in {log}/")
 
     def _signers(self, manifest: Manifest) -> tuple[list[Verifier], list[str]]:
         """Return the keys that count, and what is to be said of them."""
@@ -120,6 +115,17 @@ class ExportVerifier:
                 assert isinstance(event, PoolsDrawn)
                 return event.seed
         return ""
+
+
+def events_file(place: Path, log: str) -> Path:
+    """Return the file of a log's events: the place itself, or in it, or in the log's folder in it.
+
+    Raises NotVerifiable.
+    """
+    for path in (place, place / EVENTS_FILE, place / log / EVENTS_FILE):
+        if path.is_file():
+            return path
+    raise NotVerifiable(f"{place} holds no export of {log}: expected {EVENTS_FILE} in it or in {log}/")
 
 
 def _source(log: str, path: Path, check: ManifestCheck | None = None) -> FileSource:

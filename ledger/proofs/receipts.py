@@ -20,7 +20,6 @@ from ledger.proofs.notes import NUMBER, Checkpoint, NoteError, Verifier, decoded
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 _HEAD: Final = re.compile(rf"{re.escape(HEADER)}\nextra (\S+)\nindex ({NUMBER})((?:\n\S+)*)")
-_BETS: Final = StakePlaced | BetWon | BetLost | StakeReturned | PayoutCorrected
 
 BetEvent: TypeAlias = StakePlaced | BetWon | BetLost | StakeReturned | PayoutCorrected
 
@@ -112,7 +111,7 @@ def check_bet(text: str, verifiers: Sequence[Verifier]) -> ProvenBet:
 
 def bet_of(event: Event) -> UUID | None:
     """Return the bet that an event is about."""
-    return event.bet_id if isinstance(event, _BETS) else None
+    return event.bet_id if isinstance(event, BetEvent) else None
 
 
 def join(receipts: Iterable[Receipt]) -> str:
@@ -161,7 +160,7 @@ def _require_story(facts: Sequence[Fact]) -> None:
 
 
 def _bet_event(fact: Fact) -> BetEvent:
-    if not isinstance(fact.event, _BETS):
+    if not isinstance(fact.event, BetEvent):
         raise ReceiptError(f"{fact.token} is {fact.event.TOPIC}, which is about no bet")
     return fact.event
 

@@ -103,7 +103,7 @@ def test_beacon_of_a_draw_is_told(world: World) -> None:
     world.enrolled("Ann")
     world.clock.set(MONDAY)
     round = QUICKNET.round_after(MONDAY)
-    with pytest.raises(RoundAwaited, match="which comes at 2026-11-16 05:05:00"):
+    with pytest.raises(RoundAwaited, match="which comes at 2026-11-16T05:05:00"):
         drawing.draw(world.ledger, week=WEEK, actor="clock", request="draw")
     waiting = world.client.get(DRAW).json()
     assert waiting["beacon"] == {

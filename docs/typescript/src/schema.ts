@@ -407,6 +407,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/weeks/{week}/draw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the draw of a week
+         * @description Return the draw of a week: before it, what binds it; afterwards all that it followed from.
+         */
+        get: operations["get_draw"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/weeks/{week}/draw/roster": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the roster of a week as it was hashed
+         * @description Return the roster of a week as it was hashed: the sha256 of these bytes is its `roster_hash`.
+         *
+         *     A line that names the form, the week, the number of entries, then their ids in ascending order, each line ended by
+         *     LF. Refused with `too_early` until the roster is frozen, at the week's start.
+         */
+        get: operations["get_draw_roster"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/weeks/{week}/draw/entries/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return how an entry came out of the draw
+         * @description Return how an entry came out of the draw; players find theirs in `GET /api/me`.
+         *
+         *     Refused with `too_early` until the week is drawn, and with `unknown_entry` where it was not drawn.
+         */
+        get: operations["get_draw_entry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/weeks/{week}/pools": {
         parameters: {
             query?: never;
@@ -1827,6 +1892,23 @@ export interface components {
             data: components["schemas"]["Credits"];
         };
         /**
+         * BeaconRound
+         * @description The round of public randomness that the draw waited for, chosen before anybody knew it.
+         *
+         *     `name`, `public_key` and `comes_at` are null where the chain is not one that this service knows.
+         */
+        BeaconRound: {
+            chain: string;
+            /** @example quicknet */
+            name: string | null;
+            public_key: string | null;
+            /** @example 34202312 */
+            round: number;
+            comes_at: string | null;
+            randomness: string | null;
+            signature: string | null;
+        };
+        /**
          * BetEvent
          * @description One of the player's bets was placed, settled or corrected.
          */
@@ -2031,6 +2113,36 @@ export interface components {
             recorded_at: string;
         };
         /**
+         * DrawShown
+         * @description The draw of a week. Before the draw `seed` and `key` are null and there are no pools, but the seed is bound.
+         *
+         *     `recompute` says in words how to do the draw over.
+         */
+        DrawShown: {
+            /** @example 2026-W47 */
+            week: string;
+            /** @example hmac-sha256-sort-v1 */
+            algorithm: string;
+            /** @example 100 */
+            pool_max: number;
+            seed_commitment: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            committed_at: string;
+            chain: components["schemas"]["SeedChain"] | null;
+            roster: components["schemas"]["Roster"] | null;
+            beacon: components["schemas"]["BeaconRound"] | null;
+            seed: string | null;
+            key: string | null;
+            drawn_at: string | null;
+            pools: components["schemas"]["PoolDrawn"][];
+            recompute: string[];
+            /** @example 2026-W47:254 */
+            position: string;
+        };
+        /**
          * Enrolment
          * @description A player's part in a week: the entry that plays it, and the hash of the rules accepted.
          */
@@ -2046,6 +2158,25 @@ export interface components {
              */
             enrolled_at: string;
             position: string;
+        };
+        /**
+         * EntryDrawn
+         * @description An entry in the draw: its `score`, by which it took `place` of the roster's, 1 being the lowest score.
+         *
+         *     An entry that came late, after the draw, has neither.
+         */
+        EntryDrawn: {
+            /** @example 2026-W47 */
+            week: string;
+            /** Format: uuid */
+            entry: string;
+            score: string | null;
+            /** @example 17 */
+            place: number | null;
+            /** Format: uuid */
+            pool_id: string;
+            /** @example W2026-47-A */
+            pool_name: string;
         };
         /**
          * EntryListed
@@ -3014,6 +3145,18 @@ export interface components {
             standing: components["schemas"]["MyStanding"];
         };
         /**
+         * PoolDrawn
+         * @description A pool as it was drawn: so many entries, in the order of the draw.
+         */
+        PoolDrawn: {
+            /** Format: uuid */
+            pool_id: string;
+            /** @example W2026-47-A */
+            name: string;
+            /** @example 84 */
+            size: number;
+        };
+        /**
          * PoolPage
          * @description Some of a week's pools, A to Z before AA.
          */
@@ -3425,6 +3568,22 @@ export interface components {
             return_url?: string | null;
         };
         /**
+         * Roster
+         * @description The entries that were drawn, frozen before the seed was revealed.
+         */
+        Roster: {
+            roster_hash: string;
+            /** @example 251 */
+            size: number;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            frozen_at: string;
+            /** @example 2026-W47:252 */
+            position: string;
+        };
+        /**
          * RulesShown
          * @description The rules of a week; `rules_hash` is the sha256 of their RFC 8785 canonical JSON.
          */
@@ -3481,6 +3640,24 @@ export interface components {
             pools_won: number;
             /** @example 13870 */
             credits: number;
+        };
+        /**
+         * SeedChain
+         * @description The chain that the week's commitment belongs to: `step` hashes of it give the anchor, of at most `length`.
+         */
+        SeedChain: {
+            anchor: string;
+            /** @example 520 */
+            length: number;
+            /** @example 12 */
+            step: number;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            anchored_at: string;
+            /** @example office:2 */
+            position: string;
         };
         /**
          * SelfExclusion
@@ -3884,6 +4061,7 @@ export type AcceptedRules = components['schemas']['AcceptedRules'];
 export type ApiKeyShown = components['schemas']['ApiKeyShown'];
 export type AskedLimits = components['schemas']['AskedLimits'];
 export type BalanceEvent = components['schemas']['BalanceEvent'];
+export type BeaconRound = components['schemas']['BeaconRound'];
 export type BetEvent = components['schemas']['BetEvent'];
 export type BetPage = components['schemas']['BetPage'];
 export type BetShown = components['schemas']['BetShown'];
@@ -3899,7 +4077,9 @@ export type CreatedApiKey = components['schemas']['CreatedApiKey'];
 export type Credits = components['schemas']['Credits'];
 export type DescribeMe = components['schemas']['DescribeMe'];
 export type Done = components['schemas']['Done'];
+export type DrawShown = components['schemas']['DrawShown'];
 export type Enrolment = components['schemas']['Enrolment'];
+export type EntryDrawn = components['schemas']['EntryDrawn'];
 export type EntryListed = components['schemas']['EntryListed'];
 export type EraseMe = components['schemas']['EraseMe'];
 export type Erasure = components['schemas']['Erasure'];
@@ -3959,6 +4139,7 @@ export type PlacedRestriction = components['schemas']['PlacedRestriction'];
 export type PlayerListed = components['schemas']['PlayerListed'];
 export type PlayerShown = components['schemas']['PlayerShown'];
 export type PoolAndStanding = components['schemas']['PoolAndStanding'];
+export type PoolDrawn = components['schemas']['PoolDrawn'];
 export type PoolPage = components['schemas']['PoolPage'];
 export type PoolShown = components['schemas']['PoolShown'];
 export type Price = components['schemas']['Price'];
@@ -3986,9 +4167,11 @@ export type ResetEvent = components['schemas']['ResetEvent'];
 export type RestrictionList = components['schemas']['RestrictionList'];
 export type RestrictionShown = components['schemas']['RestrictionShown'];
 export type ReturnTo = components['schemas']['ReturnTo'];
+export type Roster = components['schemas']['Roster'];
 export type RulesShown = components['schemas']['RulesShown'];
 export type Season = components['schemas']['Season'];
 export type SeasonLine = components['schemas']['SeasonLine'];
+export type SeedChain = components['schemas']['SeedChain'];
 export type SelfExclusion = components['schemas']['SelfExclusion'];
 export type SessionShown = components['schemas']['SessionShown'];
 export type SettlementEvent = components['schemas']['SettlementEvent'];
@@ -5951,6 +6134,226 @@ export interface operations {
                 };
             };
             /** @description `not_enrolled`: You are not enrolled in this week; `registration_closed`: The week no longer takes enrolments */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_draw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The draw of a week */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawShown"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_draw_roster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_early`: It is too early for this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_draw_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: string;
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An entry in the draw */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryDrawn"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_entry`: No such entry; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_early`: It is too early for this */
             409: {
                 headers: {
                     [name: string]: unknown;
