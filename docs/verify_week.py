@@ -30,7 +30,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, call
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -104,7 +104,11 @@ _LINE = re.compile(r"-?(0|[1-9][0-9]{0,3})(\.[05])?", re.ASCII).fullmatch
 OUTCOMES = {"moneyline": ("away", "draw", "home"), "spread": ("away", "home"), "total": ("over", "under")}
 
 
-Form = dict[str, Callable[[Any], bool]]
+class Form(NamedTuple):
+    """The names that an object has, in their order, and what the value of each must be."""
+
+    names: list[str]
+    checks: list[Callable[[Any], bool]]
 
 
 def is_time(value: Any) -> bool:
@@ -124,8 +128,8 @@ def is_text(value: Any) -> bool:
 
 
 def has_form(value: Any, form: Form) -> bool:
-    """An object has the fields of its form, all of them and no others."""
-    return isinstance(value, dict) and value.keys() == form.keys() and all(form[name](value[name]) for name in form)
+    """An object has the fields of its form, all of them and no others; being canonical, it has them in order."""
+    return isinstance(value, dict) and list(value) == form.names and all(map(call, form.checks, value.values()))
 
 
 def is_rules(value: Any) -> bool:
@@ -145,13 +149,15 @@ def form(fields: str) -> Form:
             return lambda value: value is None or one(value)
         return (lambda value: isinstance(value, list) and all(map(one, value))) if kind.endswith("*") else one
 
-    return {name: check(kind) for name, _, kind in (pair.partition(":") for pair in fields.split())}
+    pairs = sorted(pair.split(":") for pair in fields.split())
+    return Form([name for name, _ in pairs], [check(kind) for _, kind in pairs])
 
 
 TYPES: dict[str, Callable[[Any], bool]] = {
     "int": is_integer,
     "text": is_text,
     "bool": lambda value: isinstance(value, bool),
+    "object": lambda value: isinstance(value, dict),
     "id": lambda value: isinstance(value, str) and _ID(value) is not None,
     "time": is_time,
     "hex": lambda value: isinstance(value, str) and _HEX(value) is not None,
@@ -174,13 +180,13 @@ RULES: Form = form(
     "settlement_deadline_hours:int settles_on_provisional:bool stake_max:int? stake_min:int version:text"
 )
 ENVELOPE = form(
-    "actor:text cause:text? data:any log:text position:int recorded_at:time request:text schema:int stream:id "
-    "type:text version:int".replace("data:any ", "")
-) | {"data": lambda value: isinstance(value, dict)}
+    "actor:text cause:text? data:object log:text position:int recorded_at:time request:text schema:int stream:id "
+    "type:text version:int"
+)
 MANIFEST = form(
-    "checkpoint:text? first_recorded_at:time? format:text keys:text* last_recorded_at:time? log:text origin:text "
-    "root:hex size:int"
-) | {name: (lambda value: isinstance(value, dict)) for name in ("counts", "files")}
+    "checkpoint:text? counts:object files:object first_recorded_at:time? format:text keys:text* "
+    "last_recorded_at:time? log:text origin:text root:hex size:int"
+)
 FILE = form("bytes:int rows:int sha256:hex")
 _PAYMENT = "amount_cents:int currency:text entry:id? kind:text paid_at:time? payment_id:text week:text?"
 _EVENTS = f"""
@@ -662,9 +668,10 @@ PERIODS = {  # Seconds of the first round and between rounds, by the hash of a d
 class Quote:
     """Line and prices of a market, on offer from `at` on."""
 
-    __slots__ = ("at", "line", "market", "market_id", "odds_id", "prices", "source")
+    __slots__ = ("at", "game", "line", "market", "market_id", "odds_id", "prices", "source")
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, game: Game, data: dict[str, Any]) -> None:
+        self.game = game
         self.market, self.market_id, self.line = data["market"], data["market_id"], data["line"]
         self.odds_id = data["odds_id"]
         self.prices, self.source, self.at = data["prices"], data["source"], data["at"]
@@ -681,10 +688,10 @@ class Account:
 class Bet:
     """A bet's terms; `verdict` is how it stands (None while open), `due` how it must stand once its game is settled."""
 
-    __slots__ = ("account", "at", "due", "game", "outcome", "position", "quote", "resolution", "stake", "verdict")
+    __slots__ = ("account", "at", "due", "outcome", "position", "quote", "resolution", "stake", "verdict")
 
-    def __init__(self, account: Account, game: Game, quote: Quote, outcome: str, stake: int, fact: Fact) -> None:
-        self.account, self.game, self.quote, self.outcome, self.stake = account, game, quote, outcome, stake
+    def __init__(self, account: Account, quote: Quote, outcome: str, stake: int, fact: Fact) -> None:
+        self.account, self.quote, self.outcome, self.stake = account, quote, outcome, stake
         # Many bets share an instant: interned, it is kept once.
         self.position, self.at, self.resolution = fact.position, sys.intern(fact.at), 0
         self.verdict: str | None = None
@@ -1080,7 +1087,7 @@ def quote_is_newer(week: Week, fact: Fact) -> None:
     game, data = game_of(week, fact), fact.data
     if game is None:
         return
-    quote, before = Quote(data), game.quotes.get(data["market_id"])
+    quote, before = Quote(game, data), game.quotes.get(data["market_id"])
     week.must_be("week", fact, "market_id", data["market_id"], uuid5(game.id, quote.market))
     week.must_be("week", fact, "odds_id", quote.odds_id, uuid5(data["market_id"], f"{quote.source}/{quote.at}"))
     offered = OUTCOMES.get(quote.market, ())
@@ -1140,8 +1147,8 @@ def stake_was_on_offer(week: Week, fact: Fact) -> None:
     offer = quote and (quote.market, quote.odds_id, quote.line, quote.prices.get(data["outcome"]))
     week.must_be("gate", fact, "the terms (market, quote, line, price)", terms, offer)
     if quote is None or terms != offer:
-        quote = Quote(data | {"prices": {data["outcome"]: data["price"]}, "source": "", "at": ""})
-    remember(week, fact, Bet(account, game, quote, sys.intern(data["outcome"]), data["stake"], fact))
+        quote = Quote(game, data | {"prices": {data["outcome"]: data["price"]}, "source": "", "at": ""})
+    remember(week, fact, Bet(account, quote, sys.intern(data["outcome"]), data["stake"], fact))
 
 
 def what_stops(week: Week, game: Game, market_id: str, at: str) -> str | None:
@@ -1163,7 +1170,7 @@ def remember(week: Week, fact: Fact, bet: Bet) -> None:
     data, bet_id = fact.data, fact.data["bet_id"]
     week.must(bet_id not in week.bets, "books", fact, f"bet {bet_id} is placed twice")
     week.bets[bet_id] = bet
-    bet.game.bets.append(bet)
+    bet.quote.game.bets.append(bet)
     bet.account.open_stakes += 1
     week.move(fact, bet.account, -data["stake"])
 
@@ -1312,10 +1319,10 @@ def bet_is_resolved_as_graded(week: Week, fact: Fact) -> None:
     if bet is None or account is None or bet.account is not account:
         week.differ("books", fact, f"entry {fact.stream} has no bet {data['bet_id']}")
         return
-    verdict, reason = bet.game.grade(bet, week.rules)
-    week.must_be("settlement", fact, "resolution", data["resolution"], bet.game.resolution)
+    verdict, reason = bet.quote.game.grade(bet, week.rules)
+    week.must_be("settlement", fact, "resolution", data["resolution"], bet.quote.game.resolution)
     week.must(bet.resolution < data["resolution"], "books", fact, f"bet {data['bet_id']} is resolved twice")
-    week.must(bet.position <= bet.game.cut, "settlement", fact, "the bet was placed behind its result")
+    week.must(bet.position <= bet.quote.game.cut, "settlement", fact, "the bet was placed behind its result")
     stated, paid = what_is_stated(fact)
     week.must_be("settlement", fact, f"the outcome of bet {data['bet_id']}", stated, verdict)
     week.must_be("settlement", fact, f"the payout of bet {data['bet_id']}", paid, bet.pays(verdict))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.draw import cut, shuffle, shuffle_key
@@ -57,8 +57,7 @@ class Drawn:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an entry came out of the draw: 1 has the lowest score."""
 
     number: int

@@ -17,6 +17,7 @@ Rule = Callable[[Project], Iterator[Breach]]
 
 EXCEPTIONS = {
     "files_are_short": {
+        "docs/verify_week.py": "one file that a stranger reads and runs, with nothing of ours beside it",
         "ledger/events.py": "every event there is, on one page",
     },
     "nothing_is_left_over": {

@@ -14,7 +14,6 @@ from fairpool.servers import database
 from ledger import weeks
 from ledger.auditing.draws import EVENTS, Draw, Flaw
 from ledger.auditing.seeds import chain_flaws, link
-from ledger.beacon import known_chains
 from ledger.draw import pool_sizes, score
 from ledger.events import PoolsDrawn, RosterFrozen, SeedChainAnchored
 from ledger.facts import Fact, fact_of
@@ -139,7 +138,7 @@ def _beacon(audited: Audited) -> str | None:
     named = frozen.event.beacon
     if named is None:
         return "none: the draw rests on the seed alone"
-    chain = known_chains().get(named.chain)
+    chain = audited.draw.chain
     name = f"{chain.name} at {chain.time_of(named.round)}" if chain else named.chain
     said = drawn.event.randomness if drawn and isinstance(drawn.event, PoolsDrawn) else "awaited"
     return f"round {named.round} of {name}: {said}"

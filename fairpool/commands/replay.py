@@ -67,7 +67,8 @@ def show(result: audit.Audit) -> None:
     rows = [[name, -books.issuance, books.available, books.escrow, books.house] for name, books in audit.pools(result)]
     total = result.total
     rows.append(["all", -total.issuance, total.available, total.escrow, total.house])
-    print_table(f"{result.log}, {result.basis}", ["pool", "issued", "available", "escrow", "house"], rows)
+    typer.echo(f"{result.log}, {result.basis}")
+    print_table("trial balance", ["pool", "issued", "available", "escrow", "house"], rows)
     bets = result.replay.bets
     typer.echo("bets: " + ", ".join(f"{bets[each]} {each}" for each in ("open", "won", "lost", "push", "void")))
     _show_verdict(result)
@@ -82,11 +83,12 @@ def show_standings(result: audit.Audit) -> None:
 
 def _show_statement(result: audit.Audit, statement: list[Movement], entry: UUID | None) -> None:
     rows = [
-        [each.position, each.at, each.kind, each.bet_status or "", f"{each.amount:+}", each.available]
+        [each.position, f"{each.at:%Y-%m-%d %H:%M:%S}Z", each.kind, each.bet_status, each.amount, each.available]
         for each in statement
     ]
     columns = ["position", "at", "movement", "bet", "credits", "available"]
-    print_table(f"entry {entry} in {result.log}, {result.basis}", columns, rows)
+    typer.echo(f"entry {entry} in {result.log}, {result.basis}")
+    print_table("statement", columns, [[cell if cell is not None else "" for cell in row] for row in rows])
     _show_verdict(result)
 
 

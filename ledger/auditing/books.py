@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from ledger.auditing.bets import Bets
@@ -26,6 +26,8 @@ from ledger.events import (
     WeekOpened,
 )
 from ledger.facts import Fact
+
+_ENDS: Final = (BetWon, BetLost, StakeReturned)
 
 
 @dataclass(slots=True)
@@ -99,23 +101,23 @@ class Books(Check):
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Book the next movement."""
         event = fact.event
+        account = self.accounts.get(fact.stream.int)
         if isinstance(event, WeekOpened):
             self.grant = event.rules.grant
             return ()
-        account = self.accounts.get(fact.stream.int)
         if isinstance(event, AccountOpened):
             wrong = self._open(fact, event, account)
         elif account is None:
             wrong = [f"moves credits of {fact.stream}, which has no account"]
         elif isinstance(event, StakePlaced):
             wrong = self._stake(fact, event, account)
-        elif isinstance(event, CreditsGranted | BoughtBack):
-            wrong = self._issue(event, account)
+        elif isinstance(event, _ENDS):
+            wrong = self._resolve(event, account)
         elif isinstance(event, PayoutCorrected):
             wrong = self._correct(event, account)
         else:
-            assert isinstance(event, BetWon | BetLost | StakeReturned)
-            wrong = self._resolve(event, account)
+            assert isinstance(event, CreditsGranted | BoughtBack)
+            wrong = self._issue(event, account)
         return [Finding("books", fact.token, text) for text in wrong] if wrong else ()
 
     # Each returns what is wrong, in words.

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from ledger import draw
 from ledger.auditing.findings import Check, Finding
-from ledger.beacon import Reading, fault, known_chains
+from ledger.beacon import Chain, Reading, fault, known_chains
 from ledger.events import (
     AccountOpened,
     DrawnPool,
@@ -56,8 +56,8 @@ class Flaw(NamedTuple):
 class Draw:
     """A draw as its week's facts tell it, which are taken in order; what it keeps grows with the roster only.
 
-    `roster` are the entries drawn, `key` is the shuffle's, `order` the entries by their scores and `pool_of` where each
-    belongs; `seated` have their accounts.
+    `chain` is the beacon's, where a round of it could be named; `roster` are the entries drawn, `key` is the shuffle's,
+    `order` the entries by their scores and `pool_of` where each belongs; `seated` have their accounts.
     """
 
     def __init__(self) -> None:
@@ -65,6 +65,7 @@ class Draw:
         self.frozen: Fact | None = None
         self.drawn: Fact | None = None
         self.grouped: Fact | None = None
+        self.chain: Chain | None = None
         self.roster: list[UUID] = []
         self.key = b""
         self.order: tuple[UUID, ...] = ()
@@ -160,6 +161,8 @@ class Draw:
             yield Flaw("beacon", fact.token, f"round {round} is not the first one that was five minutes away")
         elif chain.time_of(round) <= fact.at:
             yield Flaw("beacon", fact.token, f"round {round} was known already: it came at {chain.time_of(round)}")
+        if chain is not None and 0 < round <= chain.round_after(fact.at):
+            self.chain = chain
 
     def _deal(self, fact: Fact, drawn: PoolsDrawn) -> Iterator[Flaw]:
         assert self.frozen is not None
@@ -185,12 +188,12 @@ class Draw:
             if drawn.randomness or drawn.signature:
                 yield Flaw("beacon", fact.token, "the draw uses a beacon that the roster was not frozen with")
             return
-        chain, round = known_chains().get(frozen.beacon.chain), frozen.beacon.round
-        if chain is None or round < 1:
+        if self.chain is None:
             return
-        if fact.at < chain.time_of(round):
-            yield Flaw("beacon", fact.token, f"it is drawn before round {round} came, at {chain.time_of(round)}")
-        if wrong := fault(chain, round, Reading(drawn.randomness, drawn.signature)):
+        round, comes_at = frozen.beacon.round, self.chain.time_of(frozen.beacon.round)
+        if fact.at < comes_at:
+            yield Flaw("beacon", fact.token, f"it is drawn before round {round} came, at {comes_at}")
+        if wrong := fault(self.chain, round, Reading(drawn.randomness, drawn.signature)):
             yield Flaw("beacon", fact.token, wrong)
 
     def _shuffle(self, seed: bytes, frozen: RosterFrozen, randomness: str) -> tuple[DrawnPool, ...]:
@@ -215,7 +218,7 @@ class Draw:
         entry = fact.stream
         if entry in self._late:
             self._late.remove(entry)
-            name = self.pool_of[entry] = self._pool_of_late()
+            name = self.pool_of[entry] = _or_why(self._pool_of_late)
             self._sizes[name] = self._sizes.get(name, 0) + 1
         if entry not in self.pool_of:
             yield Flaw("accounts", fact.token, f"entry {entry} has an account and was not drawn")

@@ -36,21 +36,23 @@ class Gates(Check):
             offer = game.offer(market_id=stake.market_id, odds_id=stake.odds_id, outcome=stake.outcome, at=fact.at)
         except LedgerError as refusal:
             return [_finding(fact, str(refusal))]
-        return [_finding(fact, text) for text in _wrong(stake, offer, week.rules)]
+        wrong = _wrong(stake, offer, week.rules)
+        return () if wrong is None else [_finding(fact, wrong)]
 
 
-def _wrong(stake: StakePlaced, offer: Offer, rules: Rules) -> Iterable[str]:
+def _wrong(stake: StakePlaced, offer: Offer, rules: Rules) -> str | None:
     if (stake.market, stake.line, stake.price) != (offer.market, offer.line, offer.price):
-        yield (
+        return (
             f"froze {stake.market} {stake.line} at {stake.price},"
             f" on offer was {offer.market} {offer.line} at {offer.price}"
         )
     if stake.stake < rules.stake_min or (rules.stake_max is not None and stake.stake > rules.stake_max):
-        yield f"stakes {stake.stake} credits, which the rules do not take"
-    elif abs(stake.price) < 100 or abs(stake.price) > rules.price_max:
-        yield f"is taken at a price of {stake.price}, which the rules do not take"
-    elif stake.potential_payout != payout(stake.stake, stake.price):
-        yield f"promises {stake.potential_payout} credits, not {payout(stake.stake, stake.price)}"
+        return f"stakes {stake.stake} credits, which the rules do not take"
+    if not 100 <= abs(stake.price) <= rules.price_max:
+        return f"is taken at a price of {stake.price}, which the rules do not take"
+    if stake.potential_payout != payout(stake.stake, stake.price):
+        return f"promises {stake.potential_payout} credits, not {payout(stake.stake, stake.price)}"
+    return None
 
 
 def _finding(fact: Fact, text: str) -> Finding:

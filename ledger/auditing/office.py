@@ -97,6 +97,7 @@ class WeekInOffice(Check):
         self._book = book
         self._revealed = revealed
         self._final: Fact | None = None
+        self._size = 0
 
     def take(self, fact: Fact) -> Iterator[Finding]:
         """Take the next event."""
@@ -117,13 +118,15 @@ class WeekInOffice(Check):
 
     def root(self, size: int, root: bytes) -> Iterator[Finding]:
         """Hold the root of the first `size` events against the one that the office listed."""
-        listed = self.listed
+        listed, self._size = self.listed, size
         if listed is not None and listed.size == size and listed.root != root.hex():
             text = f"the root of {size} events is {root.hex()}, the office lists {listed.root}"
             yield Finding("office", f"{self.log}:{size}", text)
 
     def end(self) -> Iterator[Finding]:
         """Return whether a final week is not listed though final weeks are, or a listed one is not final."""
+        if self.listed is not None and self.listed.size > self._size:
+            yield Finding("office", self.log, f"the office lists {self.listed.size} events, the log ends before")
         if self.listed is not None and self._final is None:
             yield Finding("office", self.log, "the office lists the week as final, and it is not")
         if self.listed is None and self._final is not None and self._book.verifiers:

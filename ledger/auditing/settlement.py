@@ -1,22 +1,21 @@
-"""Settlement: what settles each game, worked out again from what was said, and what each bet on it comes to.
+"""Settlement: what each bet comes to by its frozen terms and the result that its resolution stands for.
 
-The aggregate that decided decides again, on the words that the log holds, so that a record that claims another
-resolution shows. Bets are graded by the result that their resolution stands for, where they are resolved and again,
-if a later resolution left them as they were, with their chunk. In the log a chunk's payouts stand right behind it.
+Bets are graded where they are resolved and again, if a later resolution left them as they were, with their chunk. In
+the log a chunk's payouts stand right behind it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 from uuid import UUID
 
-from ledger.aggregate import Context
 from ledger.auditing.bets import Bets
 from ledger.auditing.board import Board
 from ledger.auditing.findings import Check, Finding
+from ledger.auditing.results import Results, Settled
 from ledger.events import (
     BetLost,
     BetWon,
@@ -30,24 +29,11 @@ from ledger.events import (
     WeekSettled,
 )
 from ledger.facts import Fact
-from ledger.game import POSTPONED, Game
 from ledger.grading import Outcome, Result, grade
-from ledger.ids import settlement_stream
-from ledger.instants import Instant
-from ledger.settlement import CLOCK, ConflictingResult, Settlement, StaleChunk, Word, word_of
+from ledger.settlement import StaleChunk
 
-_Resolving = BetWon | BetLost | StakeReturned | PayoutCorrected
-_NO_RESULT: Final = ("no_result", None, None, None)
-
-
-@dataclass(slots=True)
-class _Settled:
-    """A game's settlement. `result` is what its bets are graded by, as of (resolution, version of the game)."""
-
-    game: Game
-    settlement: Settlement
-    result: Result | None = None
-    as_of: tuple[int, int] = (0, 0)
+_Resolving: TypeAlias = BetWon | BetLost | StakeReturned | PayoutCorrected
+_RESOLVING: Final = (BetWon, BetLost, StakeReturned, PayoutCorrected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +42,17 @@ class _Chunk:
 
     fact: Fact
     event: ChunkSettled
-    settled: _Settled
+    settled: Settled
     result: Result
 
 
 class Settlements(Check):
-    """Holds results, payouts, chunks and their ends against each other. It stands behind the books."""
+    """Holds results, payouts, chunks and their ends against each other. It stands behind board and books."""
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = (
+        *_RESOLVING,
         GameLocked,
         ResultRecorded,
-        BetWon,
-        BetLost,
-        StakeReturned,
-        PayoutCorrected,
         ChunkSettled,
         SettlementCompleted,
         WeekSettled,
@@ -78,134 +61,73 @@ class Settlements(Check):
     def __init__(self, board: Board, bets: Bets) -> None:
         self._board = board
         self._bets = bets
-        self._games: dict[int, _Settled] = {}
-        self._streams: dict[int, _Settled] = {}
-        self._locked_at: dict[int, int] = {}
+        self._results = Results(board)
         self._chunk: _Chunk | None = None
 
-    def take(self, fact: Fact) -> Iterator[Finding]:
+    def take(self, fact: Fact) -> Iterable[Finding]:
         """Take the next event."""
-        event = fact.event
-        if isinstance(event, _Resolving):
-            yield from self._resolve(fact, event)
-            return
-        yield from self._end_chunk()
-        if isinstance(event, ResultRecorded):
-            yield from self._record(fact, event)
-        elif isinstance(event, ChunkSettled):
-            yield from self._begin_chunk(fact, event)
-        elif isinstance(event, SettlementCompleted):
-            yield from self._complete(fact, event)
-        elif isinstance(event, WeekSettled):
-            yield from self._week_settled(fact)
-        elif isinstance(event, GameLocked) and event.started_at is not None:
-            self._locked_at[fact.stream.int] = fact.position
+        if isinstance(fact.event, _RESOLVING):
+            text = self._resolve(fact.event)
+            return () if text is None else [_finding(fact, text)]
+        return [*self._end_chunk(), *(_finding(fact, text) for text in self._turn(fact))]
 
     def end(self) -> Iterator[Finding]:
         """Judge the last chunk."""
         yield from self._end_chunk()
 
-    # What settles a game.
+    def _turn(self, fact: Fact) -> Iterator[str]:
+        """Take an event that does not resolve a bet, and yield what is wrong with it."""
+        event = fact.event
+        if isinstance(event, ResultRecorded):
+            yield from self._results.record(fact, event)
+        elif isinstance(event, ChunkSettled):
+            yield from self._begin_chunk(fact, event)
+        elif isinstance(event, SettlementCompleted):
+            yield from self._complete(fact, event)
+        elif isinstance(event, WeekSettled):
+            yield from self._settle_week()
+        elif isinstance(event, GameLocked):
+            self._results.lock(fact, event)
 
-    def _record(self, fact: Fact, event: ResultRecorded) -> Iterator[Finding]:
-        game = self._board.game(event.game_id)
-        if game is None:
-            yield _finding(fact, f"game {event.game_id} is not listed")
-            return
-        settled, word = self._of(game), word_of(event)
-        yield from self._may_be_said(fact, settled, word)
-        try:
-            decided = self._decide(fact, settled.settlement, word, reconsiders=event.resolution is not None)
-        except ConflictingResult as error:
-            yield _finding(fact, str(error))
-            return
-        if decided is None:
-            yield _finding(fact, f"records what {word.source} had said before, or something older")
-        elif decided != event:
-            said = f"applied {event.applied}, resolution {event.resolution}"
-            text = f"says {said}; by precedence it is applied {decided.applied}, resolution {decided.resolution}"
-            yield _finding(fact, text)
+    # Bets.
 
-    def _decide(self, fact: Fact, settlement: Settlement, word: Word, *, reconsiders: bool) -> ResultRecorded | None:
-        """Let the settlement decide on a word as it did; return what it came to, None where there was no news."""
-        week = self._board.week
-        settlement.context = Context(log=fact.log, actor=fact.actor, request=fact.request)
-        decided = settlement.record(word, rules=week.rules, final=week.finalised is not None)
-        if decided is None and reconsiders and self._locked_at.get(word.game_id.int) == fact.position - 1:
-            # The real start became known in the same append: the same word settles the game again.
-            decided = settlement.reconsider()
-        settlement.collect_events()
-        if decided is None:
-            return None
-        decided.position = fact.position
-        assert isinstance(decided.event, ResultRecorded)
-        return decided.event
-
-    def _may_be_said(self, fact: Fact, settled: _Settled, word: Word) -> Iterator[Finding]:
-        """Hold what no source need say, or what returns stakes, against the clock and the board."""
-        week, game = self._board.week, settled.game
-        if week.finalised is None and game.locked is None and not game.moved_out:
-            yield _finding(fact, f"game {game.id} has an end, and takes stakes")
-        if word.status == POSTPONED:
-            stands_still = game.suspended == POSTPONED and game.started_at is None
-            if not game.moved_out and (week.closed is None or not stands_still):
-                yield _finding(fact, f"returns the stakes on game {game.id}, which neither moved out nor stands still")
-        elif word.source == CLOCK:
-            deadline = week.ends_at + week.rules.settlement_deadline
-            if fact.at < deadline:
-                yield _finding(fact, f"ends game {game.id} before the deadline, {Instant.of(deadline)}")
-            provisional = settled.settlement.words.get("provisional")
-            if word.content != (_NO_RESULT if provisional is None else provisional.content):
-                yield _finding(fact, f"ends game {game.id} otherwise than its provisional result, or the lack of one")
-
-    # What the bets come to.
-
-    def _resolve(self, fact: Fact, event: _Resolving) -> Iterator[Finding]:
+    def _resolve(self, event: _Resolving) -> str | None:
+        """Say what is wrong with how a bet is resolved; None for a bet that nobody placed, which the books tell."""
         number = self._bets.find(event.bet_id)
         if number is None:
-            return
-        settled = self._games.get(self._bets.offers[number].game_id.int)
-        settlement = None if settled is None else settled.settlement
-        if settled is None or settlement is None or not 0 < event.resolution == settlement.resolution:
-            stands = 0 if settlement is None else settlement.resolution
-            yield _finding(fact, f"resolves bet {event.bet_id} under {event.resolution}, its game stands at {stands}")
-            return
-        if self._bets.positions[number] > settlement.cut:
-            yield _finding(fact, f"resolves bet {event.bet_id}, which was placed behind the result at {settlement.cut}")
+            return None
+        settled = self._results.of_game(self._bets.offers[number].game_id)
+        if settled is None or event.resolution < 1 or event.resolution != settled.settlement.resolution:
+            stands = 0 if settled is None else settled.settlement.resolution
+            return f"resolves bet {event.bet_id} under {event.resolution}, its game stands at {stands}"
+        if self._bets.positions[number] > settled.settlement.cut:
+            return f"resolves bet {event.bet_id}, which was placed behind the result at {settled.settlement.cut}"
         try:
-            outcome = self._grade(settled, number, self._result(settled))
+            outcome = self._grade(settled, number, settled.result(self._board.week.rules))
         except ValueError as error:
-            yield _finding(fact, f"bet {event.bet_id}: {error}")
-            return
-        said = _said(event)
-        if said != (outcome.verdict, outcome.payout, outcome.reason):
-            text = f"bet {event.bet_id} is {_told(*said)}; by its terms and the result it is {_told(*_of(outcome))}"
-            yield _finding(fact, text)
+            return f"bet {event.bet_id}: {error}"
+        said, comes_to = _said(event), _of(outcome)
+        if said == comes_to:
+            return None
+        return f"bet {event.bet_id} is {_told(*said)}; by its terms and the result it is {_told(*comes_to)}"
 
-    def _result(self, settled: _Settled) -> Result:
-        as_of = (settled.settlement.resolution, settled.game.version)
-        if settled.result is None or settled.as_of != as_of:
-            settled.result = settled.settlement.result(settled.game, self._board.week.rules)
-            settled.as_of = as_of
-        return settled.result
-
-    def _grade(self, settled: _Settled, number: int, result: Result) -> Outcome:
+    def _grade(self, settled: Settled, number: int, result: Result) -> Outcome:
         three_way = self._bets.offers[number].odds_id in settled.game.three_way_odds
         return grade(self._bets.terms(number), result, three_way=three_way)
 
     # Chunks, and their ends.
 
-    def _begin_chunk(self, fact: Fact, event: ChunkSettled) -> Iterator[Finding]:
-        settled = self._streams.get(fact.stream.int)
-        if settled is None or settled.settlement.resolution == 0:
-            yield _finding(fact, "settles a game without a result")
+    def _begin_chunk(self, fact: Fact, event: ChunkSettled) -> Iterator[str]:
+        settled = self._results.of_stream(fact.stream)
+        if settled is None:
+            yield "settles a game without a result"
             return
         try:
             settled.settlement.require_next(resolution=event.resolution, from_=event.from_)
         except StaleChunk as error:
-            yield _finding(fact, str(error))
+            yield str(error)
         settled.settlement.apply(fact)
-        self._chunk = _Chunk(fact, event, settled, self._result(settled))
+        self._chunk = _Chunk(fact, event, settled, settled.result(self._board.week.rules))
 
     def _end_chunk(self) -> Iterator[Finding]:
         """Hold the chunk that is open against its payouts, all of which have come."""
@@ -236,35 +158,32 @@ class Settlements(Check):
             told = f"it is {_told(*_of(outcome))} under resolution {chunk.event.resolution}"
             yield _finding(chunk.fact, f"leaves {where} {stands[0]} for {stands[1]}; {told}")
 
-    def _complete(self, fact: Fact, event: SettlementCompleted) -> Iterator[Finding]:
-        settled = self._streams.get(fact.stream.int)
-        if settled is None or settled.settlement.resolution == 0:
-            yield _finding(fact, "completes a game without a result")
+    def _complete(self, fact: Fact, event: SettlementCompleted) -> Iterator[str]:
+        settled = self._results.of_stream(fact.stream)
+        if settled is None:
+            yield "completes a game without a result"
             return
         settlement = settled.settlement
         numbers = self._between(settled.game.id, 1, settlement.cut)
         staked = sum(self._bets.stakes[number] for number in numbers)
         paid = sum(self._bets.payouts[number] for number in numbers)
-        expected = (settlement.resolution, settlement.cut, len(numbers), staked, paid)
-        if (event.resolution, event.cut, event.bets, event.staked, event.paid) != expected:
-            yield _finding(
-                fact,
-                f"says resolution {event.resolution} to {event.cut}: {event.bets} bets, {event.staked} staked,"
-                f" {event.paid} paid; the log has {expected[0]} to {expected[1]}: {expected[2]}, {staked}, {paid}",
-            )
+        if (event.resolution, event.cut) != (settlement.resolution, settlement.cut):
+            stands = f"{settlement.resolution} to position {settlement.cut}"
+            yield f"completes resolution {event.resolution} to position {event.cut}, the game stands at {stands}"
+        if (event.bets, event.staked, event.paid) != (len(numbers), staked, paid):
+            says = f"{event.bets} bets, {event.staked} staked, {event.paid} paid"
+            yield f"says {says}; the log has {len(numbers)}, {staked} and {paid}"
         if settlement.settled_to != settlement.cut:
-            yield _finding(fact, f"ends at {settlement.cut}, its chunks at {settlement.settled_to}")
+            yield f"ends at position {settlement.cut}, its chunks at {settlement.settled_to}"
         settlement.apply(fact)
 
-    def _week_settled(self, fact: Fact) -> Iterator[Finding]:
+    def _settle_week(self) -> Iterator[str]:
         for game in self._board.games:
-            settled = self._games.get(game.id.int)
+            settled = self._results.of_game(game.id)
             if settled is None or not settled.settlement.is_resolved:
-                yield _finding(fact, f"the week is settled while game {game.id} is not")
+                yield f"the week is settled while game {game.id} is not"
         for number in self._bets.open():
-            yield _finding(
-                fact, f"the week is settled while the bet of position {self._bets.positions[number]} is open"
-            )
+            yield f"the week is settled while the bet of position {self._bets.positions[number]} is open"
 
     def _between(self, game_id: UUID, first: int, last: int) -> list[int]:
         """Return the numbers of a game's bets that were placed at some positions."""
@@ -273,25 +192,15 @@ class Settlements(Check):
         end = bisect_right(numbers, last, key=positions.__getitem__)
         return numbers[begin:end].tolist()
 
-    def _of(self, game: Game) -> _Settled:
-        settled = self._games.get(game.id.int)
-        if settled is None:
-            stream = settlement_stream(game.id)
-            settled = self._games[game.id.int] = _Settled(game, Settlement.blank(stream))
-            self._streams[stream.int] = settled
-        return settled
-
 
 def _said(event: _Resolving) -> tuple[str, int, str | None]:
-    match event:
-        case BetWon(payout=payout):
-            return "won", payout, None
-        case BetLost():
-            return "lost", 0, None
-        case StakeReturned(amount=amount, reason=reason):
-            return ("push" if reason == "push" else "void"), amount, reason
-        case PayoutCorrected(to_outcome=outcome, to_payout=payout, reason=reason):
-            return outcome, payout, None if reason == "result" else reason
+    if isinstance(event, BetWon):
+        return "won", event.payout, None
+    if isinstance(event, BetLost):
+        return "lost", 0, None
+    if isinstance(event, StakeReturned):
+        return ("push" if event.reason == "push" else "void"), event.amount, event.reason
+    return event.to_outcome, event.to_payout, None if event.reason == "result" else event.reason
 
 
 def _of(outcome: Outcome) -> tuple[str, int, str | None]:

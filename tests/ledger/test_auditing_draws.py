@@ -14,7 +14,6 @@ from ledger import events, ids, weeks
 from ledger.account import Account
 from ledger.aggregate import Aggregate, Context
 from ledger.auditing.draws import Draw, DrawCheck, Flaw
-from ledger.auditing.seeds import chain_flaws, link
 from ledger.beacon import QUICKNET
 from ledger.draw import deal, roster_hash
 from ledger.entry import Registration
@@ -59,15 +58,16 @@ class Log:
             self.ask(registration, lambda each: each.withdraw(reason="player"))
 
 
-def drawn(*, rules: Rules = PAIRS, beacon: events.Beacon | None = None) -> Log:
-    """An honest draw of five entries into three pools; a sixth has withdrawn before."""
+def drawn(*, players: int = 5, rules: Rules = PAIRS, beacon: events.Beacon | None = None) -> Log:
+    """An honest draw of five entries into three pools; one more has withdrawn before."""
     log = Log(BEACON_WEEK if beacon else WEEK)
     week, reading = Week.blank(ids.week_stream(log.week)), ROUND_657413 if beacon else None
     log.ask(week, lambda each: each.open(week=log.week, rules=rules, seed_commitment=SEEDS.anchor))
-    for entry in ENTRIES:
-        log.enrol(entry, leaves=entry == ENTRIES[-1])
+    roster = ENTRIES[:players]
+    for entry in [*roster, ENTRIES[-1]]:
+        log.enrol(entry, leaves=entry not in roster)
     log.now = BEACON_AT - timedelta(minutes=5) if beacon else weeks.starts_at(log.week)
-    roster, position = ENTRIES[:-1], len(log.facts)
+    position = len(log.facts)
     log.ask(week, lambda each: each.freeze_roster(entries=roster, position=position, at=log.now, beacon=beacon))
     seed, of_beacon = SEEDS.opening(SEEDS.anchor), {}
     if beacon and reading:
@@ -147,6 +147,13 @@ def test_late_entries_join_the_pool_with_fewest_entries() -> None:
     late(log)
     log.enrol(ENTRIES[-1])
     seat(log, ENTRIES[-1], "W2026-47-D")
+    assert flaws(log) == []
+
+
+def test_late_entry_may_be_the_first_one() -> None:
+    """Of a week that nobody else plays."""
+    log = drawn(players=0, rules=Rules(pool_max=2, late_entry=True))
+    late(log, pool="W2026-47-A")
     assert flaws(log) == []
 
 
@@ -248,6 +255,21 @@ WRONG: dict[str, tuple[Callable[[], Log], str, str]] = {
         "beacon",
         "round 657414 is not the first one that was five minutes away",
     ),
+    "round beyond all time": (
+        lambda: altered(
+            drawn(beacon=BEACON), events.RosterFrozen, beacon=events.Beacon(chain=QUICKNET.hash, round=2**80)
+        ),
+        "beacon",
+        "is not the first one that was five minutes away",
+    ),
+    "week that is none": (
+        lambda: after(
+            altered(drawn(rules=Rules(pool_max=2, late_entry=True)), events.WeekOpened, week="week 47"),
+            lambda log: late(log),
+        ),
+        "pools",
+        "nothing can be drawn: 'week 47' names no week",
+    ),
     "drawn before its round": (
         lambda: moved(drawn(beacon=BEACON), events.PoolsDrawn, BEACON_AT - timedelta(seconds=1)),
         "beacon",
@@ -316,80 +338,7 @@ def test_whatever_is_wrong_with_a_draw_is_named(name: str) -> None:
 
 def test_check_finds_what_is_wrong_as_a_finding_of_the_draw() -> None:
     """One for each flaw, in the form that all findings have."""
-    log, check = altered(drawn(), events.PoolsDrawn, seed="ab" * 32), DrawCheck()
+    log, check = altered(drawn(), events.PoolsDrawn, algorithm="shuffle"), DrawCheck()
     found = [str(finding) for fact in log.facts for finding in check.take(fact)]
-    assert found[0].startswith("draw: 2026-W47:9: seed abab")
-    assert found[-1].endswith("and was dealt into W2026-47-C") or len(found) > 1
-    assert list(check.end()) == []
-
-
-# The chain of seeds.
-
-
-def anchored(anchor: str = SEEDS.anchor, *, length: int = 520, at: datetime = STARTS_AT - timedelta(days=9)) -> Fact:
-    event = events.SeedChainAnchored(anchor=anchor, length=length)
-    stream = ids.office_stream()
-    return Fact(
-        log="office",
-        stream=stream,
-        version=1,
-        event=event,
-        actor="operator:1",
-        request="r",
-        position=2,
-        recorded_at=Instant.of(at),
-    )
-
-
-def seed(step: int) -> str:
-    """The seed so many steps above the anchor."""
-    found = SEEDS.anchor
-    for _ in range(step):
-        found = SEEDS.opening(found).hex()
-    return found
-
-
-@pytest.mark.parametrize("step", [0, 1, 7])
-def test_commitment_is_found_in_its_chain(step: int) -> None:
-    """By hashing it down to an anchor, whichever of several."""
-    anchors = [anchored("ab" * 32), anchored()]
-    assert link(seed(step), anchors) == (anchors[1], step)
-    assert link("ab" * 32, anchors) == (anchors[0], 0)
-    assert link("cd" * 32, anchors) is None
-
-
-def test_chain_is_no_longer_than_was_said() -> None:
-    """What lies beyond its end belongs to another."""
-    assert link(seed(6), [anchored(length=7)]) is not None
-    assert link(seed(7), [anchored(length=7)]) is None
-
-
-@pytest.mark.parametrize(
-    ("commitment", "revealed", "anchors", "wrong"),
-    [
-        (seed(0), None, [anchored()], []),
-        (seed(3), seed(3), [anchored()], []),
-        (seed(0), "ab" * 32, [anchored()], []),
-        (seed(3), None, [anchored()], ["it is the first week, and its commitment is not the chain's anchor"]),
-        (seed(3), seed(2), [anchored()], [f"the seed revealed before is {seed(2)}, the commitment {seed(3)}"]),
-        (seed(0), None, [anchored(at=STARTS_AT)], ["the chain was anchored afterwards, at office:2"]),
-        (
-            "ab" * 32,
-            None,
-            [anchored()],
-            [
-                f"commitment {'ab' * 32} leads to no anchor in the office's log",
-                "it is the first week, and its commitment is not the chain's anchor",
-            ],
-        ),
-    ],
-)
-def test_week_is_a_link_of_the_chain(
-    commitment: str, revealed: str | None, anchors: list[Fact], wrong: list[str]
-) -> None:
-    """Its commitment is the seed revealed before, or the anchor of a chain that begins, anchored before it opened."""
-    opened = next(fact for fact in drawn().facts)
-    opened.event = msgspec.structs.replace(opened.event, seed_commitment=commitment)
-    found = list(chain_flaws(opened, revealed=revealed, anchors=anchors))
-    assert [flaw.text for flaw in found] == wrong
-    assert {(flaw.step, flaw.at) for flaw in found} <= {("chain", f"{WEEK}:1")}
+    assert found == ["draw: 2026-W47:10: the algorithm is 'shuffle', hmac-sha256-sort-v1 was to be used"]
+    assert {type(fact.event) for fact in log.facts} - set(DrawCheck.EVENTS) == {events.CreditsGranted}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from functools import partial
 from itertools import pairwise
 from random import Random
@@ -16,10 +17,13 @@ from ledger.draw import (
     ALGORITHM,
     DrawError,
     commitment,
+    cut,
     deal,
     pool_name,
     pool_sizes,
     roster_hash,
+    roster_text,
+    score,
     secret,
     seed_chain,
     shuffle,
@@ -208,6 +212,24 @@ def test_deal_follows_the_shuffle() -> None:
     )
     assert tuple(entry for pool in pools for entry in pool.entries) == shuffle(key, entries)
     assert shuffle(key, entries) != tuple(sorted(entries))
+
+
+def test_score_sorts_the_entries() -> None:
+    """Whoever has the key computes anybody's score with an HMAC, and the pools are cut in order of scores."""
+    key = shuffle_key(seed=SEED, week=VECTOR_WEEK, roster_hash=roster_hash(VECTOR_WEEK, VECTOR_ENTRIES))
+    scores = {entry: hmac.new(key, str(entry).encode(), hashlib.sha256).digest() for entry in VECTOR_ENTRIES}
+    assert {entry: score(key, entry) for entry in VECTOR_ENTRIES} == scores
+    order = shuffle(key, VECTOR_ENTRIES)
+    assert list(order) == sorted(VECTOR_ENTRIES, key=lambda entry: scores[entry])
+    pools = cut("2026-W47", order, 2)
+    assert [pool.entries for pool in pools] == [order[:2], order[2:]]
+
+
+def test_text_of_a_roster_is_what_is_hashed() -> None:
+    """Its form, week and size, and then the ids in ascending order, each line ended."""
+    text = roster_text("2026-W47", VECTOR_ENTRIES[::-1])
+    assert text == "pools/roster/v1\n2026-W47\n3\n" + "".join(f"{entry}\n" for entry in VECTOR_ENTRIES)
+    assert hashlib.sha256(text.encode()).hexdigest() == roster_hash("2026-W47", VECTOR_ENTRIES)
 
 
 @given(rosters, st.randoms(use_true_random=False))

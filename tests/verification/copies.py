@@ -1,4 +1,4 @@
-"""A log as a list of events that can be tampered with, and written as an export, with evidence that fits or does not."""
+"""A log as a list of events that can be tampered with, and written as an export, with evidence that fits or not."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Copy:
                 event["data"]["available"] += by
 
     def write(self, folder: Path, *, signer: Signer | None = None) -> Path:
-        """Write an export of the events as they are. With a signer all evidence fits; else it is that of the honest log."""
+        """Write an export of the events as they are. With a signer all evidence fits, else it is the honest log's."""
         lines, notes = self.lines, self.notes
         if signer is not None:
             notes = checkpoints(lines, sizes(len(lines)), log=self.log, signer=signer)

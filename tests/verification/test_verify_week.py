@@ -19,7 +19,17 @@ def test_honest_export_is_verified_by_python_alone(played: Played, tmp_path: Pat
     """A copy of the file, run apart from everything with no package in reach, says in one line what holds."""
     program = tmp_path / "verify_week.py"
     program.write_bytes(PROGRAM.read_bytes())
-    command = [sys.executable, "-I", "-S", program, played.folder, "--key", KEY, "--office", played.office_folder]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(program),
+        str(played.folder),
+        "--key",
+        KEY,
+        "--office",
+        str(played.office_folder),
+    ]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.startswith(f"verified 2026-W47: {len(played.lines)} events, root ")
@@ -45,7 +55,7 @@ def test_office_is_verified_as_a_log_of_its_own(played: Played) -> None:
 def test_week_in_play_is_verified_up_to_where_it_is_cut(played: Played, tmp_path: Path) -> None:
     """Wherever an export ends before the week does, nothing is missed that may still come."""
     final = played.copy().of("week.finalised")["position"]
-    for size in [*range(1, final, 9), 16, 17, 22, 41, 42, 144, 158, 159, final - 1]:
+    for size in [*range(1, final, 23), 16, 17, 22, 42, 158, final - 1]:
         copy = Copy(played.lines[:size])
         told = verify(copy.write(tmp_path / str(size)))
         assert (told.code, told.err) == (0, ""), (size, told.out)
