@@ -659,10 +659,9 @@ def sha256_text(text: str) -> str:
 # 6. The week: its state as far as its events tell it, and for each type of event the rules that it must keep.
 
 REGISTERING, GROUPED, CLOSED, SETTLED, FINAL = "registering", "grouped", "closed", "settled", "final"
-PERIODS = {  # Seconds of the first round and between rounds, by the hash of a drand chain.
-    "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971": (1692803367, 3),
-    "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce": (1595431050, 30),
-}
+# Of drand's chain `quicknet`: its hash, when round 1 came (seconds since 1970), and the seconds between rounds.
+QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+GENESIS, PERIOD = 1692803367, 3
 
 
 class Quote:
@@ -781,9 +780,8 @@ class Week:
     def __init__(self, log: str, report: Report) -> None:
         self.log, self.report, self.state = log, report, ""
         self.rules: dict[str, Any] = {}
-        self.starts_at = self.ends_at = self.commitment = self.seed = ""
+        self.starts_at = self.ends_at = self.commitment = self.rules_hash = ""
         self.stream = uuid5(FAIRPOOL, log)
-        self.rules_hash = ""
         self.enrolled: dict[str, tuple[str, str | None]] = {}
         self.roster_changed_at = 0
         self.late: set[str] = set()
@@ -960,24 +958,22 @@ def entry_may_withdraw(week: Week, fact: Fact) -> None:
 def roster_is_who_is_enrolled(week: Week, fact: Fact) -> None:
     """The roster is all who are enrolled at the position named; a beacon's round is still to come when it is frozen."""
     entries, data = [entry for entry, _ in week.enrolled.values()], fact.data
-    week.must(
-        week.roster_changed_at <= data["position"] < fact.position, "draw", fact, "the roster changed before this"
-    )
+    stands = week.roster_changed_at <= data["position"] < fact.position
+    week.must(stands, "draw", fact, f"the roster changed behind position {data['position']}")
     week.must_be("draw", fact, "size", data["size"], len(entries))
     week.must_be("draw", fact, "roster_hash", data["roster_hash"], roster_hash(week.log, entries))
-    comes_at = round_at(data["beacon"])
-    week.must(
-        comes_at is None or comes_at > fact.at, "draw", fact, "the beacon's round had come when the roster was frozen"
-    )
+    if data["beacon"] is not None:
+        comes_at = round_at(data["beacon"])
+        week.must(comes_at > fact.at, "draw", fact, f"the beacon's round came at {comes_at or 'no time that is known'}")
     week.frozen = fact
 
 
-def round_at(beacon: dict[str, Any] | None) -> str | None:
-    """When a round of a beacon comes; None without a beacon, or for a chain that is not known here."""
-    if beacon is None or beacon["chain"] not in PERIODS or not 0 < beacon["round"] < 10**10:
-        return None
-    genesis, period = PERIODS[beacon["chain"]]
-    return instant(datetime.fromisoformat("1970-01-01") + timedelta(seconds=genesis + (beacon["round"] - 1) * period))
+def round_at(beacon: dict[str, Any]) -> str:
+    """When a round of the beacon comes; nothing where the chain is another than quicknet."""
+    if beacon["chain"] != QUICKNET or not 0 < beacon["round"] < 10**10:
+        return ""
+    seconds = GENESIS + (beacon["round"] - 1) * PERIOD
+    return instant(datetime.fromisoformat("1970-01-01") + timedelta(seconds=seconds))
 
 
 @on("week.pools_drawn")
@@ -988,18 +984,23 @@ def pools_follow_from_the_seed(week: Week, fact: Fact) -> None:
     seed, signature = bytes.fromhex(data["seed"]), bytes.fromhex(data["signature"])
     week.must_be("draw", fact, "the hash of the seed", hashlib.sha256(seed).hexdigest(), week.commitment)
     week.must_be("draw", fact, "algorithm", data["algorithm"], "hmac-sha256-sort-v1")
-    randomness = hashlib.sha256(signature).hexdigest() if beacon else ""
+    randomness, lines = "", "\n0\n\n"
+    if beacon is not None:
+        randomness = hashlib.sha256(signature).hexdigest()
+        lines = f"{beacon['chain']}\n{beacon['round']}\n{randomness}\n"
+        week.must(round_at(beacon) <= fact.at, "draw", fact, "drawn before the beacon's round had come")
+        said = f"round {beacon['round']} of chain {beacon['chain']} has the signature {data['signature']}"
+        week.report.note(f"ask a relay of drand, or a program that checks BLS, whether {said}")
     week.must_be("draw", fact, "randomness", data["randomness"], randomness)
-    week.must(bool(signature) == bool(beacon), "draw", fact, "a beacon's signature goes with a beacon")
-    comes_at = round_at(beacon)
-    week.must(comes_at is None or comes_at <= fact.at, "draw", fact, "drawn before the beacon's round had come")
-    lines = f"{beacon['chain']}\n{beacon['round']}\n{randomness}\n" if beacon else "\n0\n\n"
+    week.must(
+        bool(signature) == (beacon is not None), "draw", fact, "a signature goes with a beacon, and with none else"
+    )
     entries = [entry for entry, _ in week.enrolled.values()]
     pools = deal(week.log, entries, pool_max=week.rules["pool_max"], seed=seed, beacon=lines)
     stated = [(pool["name"], pool["pool_id"], pool["size"]) for pool in data["pools"]]
     found = [(name, uuid5(week.stream, name), len(pool)) for name, pool in pools.items()]
     week.must_be("draw", fact, "pools", stated, found)
-    week.drawn, week.seed = fact, data["seed"]
+    week.drawn = fact
     week.seats = {entry: name for name, pool in pools.items() for entry in pool}
     week.pools = {name: {} for name in pools}
 
@@ -1013,10 +1014,9 @@ def account_is_where_it_was_dealt(week: Week, fact: Fact) -> None:
     if week.state == REGISTERING and week.drawn is not None:
         due = week.seats.get(entry)
     elif week.state == GROUPED and entry in week.late:
-        open_pools = [
-            (len(pool), pool_order(name)) for name, pool in week.pools.items() if len(pool) < week.rules["pool_max"]
-        ]
-        due = min(open_pools)[1][1] if open_pools else pool_name(week.log, len(week.pools))
+        sizes = [(len(pool), pool_order(each)) for each, pool in week.pools.items()]
+        size, (_, smallest) = min(sizes, default=(week.rules["pool_max"], (0, "")))
+        due = smallest if size < week.rules["pool_max"] else pool_name(week.log, len(week.pools))
     else:
         due = None
     week.must_be("draw", fact, f"the pool of entry {entry}", name, due)
@@ -1091,9 +1091,7 @@ def quote_is_newer(week: Week, fact: Fact) -> None:
     week.must_be("week", fact, "market_id", data["market_id"], uuid5(game.id, quote.market))
     week.must_be("week", fact, "odds_id", quote.odds_id, uuid5(data["market_id"], f"{quote.source}/{quote.at}"))
     offered = OUTCOMES.get(quote.market, ())
-    suits = set(quote.prices) | {"draw"} == set(offered) | {"draw"} and (
-        "draw" not in quote.prices or "draw" in offered
-    )
+    suits = set(offered) - {"draw"} <= set(quote.prices) <= set(offered) and bool(offered)
     week.must(suits and (quote.line is None) == (quote.market == "moneyline"), "gate", fact, "no quote for its market")
     newer = quote.source == game.source and (before is None or quote.at > before.at)
     week.must(newer, "gate", fact, "the quote is not newer than the one on the board, or of another source")
@@ -1246,7 +1244,7 @@ def result_settles_by_precedence(week: Week, fact: Fact) -> None:
         resolution = game.resolution + 1 if week.state != FINAL and changes else None
     week.must_be("settlement", fact, "applied", data["applied"], applied)
     week.must_be("settlement", fact, "resolution", data["resolution"], resolution)
-    stopped = game.locked is not None or game.moved_out or week.state == FINAL
+    stopped = game.locked is not None or game.moved_out or week.state != GROUPED
     week.must(stopped, "gate", fact, "the game takes stakes when its result is recorded")
     if resolution is not None:
         game.decided, game.resolution, game.cut = word, resolution, fact.position

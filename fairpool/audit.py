@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 from ledger.auditing.books import Balances
 from ledger.auditing.lines import LineError
 from ledger.auditing.sources import RecorderSource, Source
-from ledger.facts import Fact, export_line, fact_of
+from ledger.facts import Fact, fact_of
 from ledger.ids import position_token
 from ledger.instants import Instant
 from ledger.recorder import LogRecorder
@@ -58,8 +58,8 @@ class Until:
 class Audit:
     """What a replay of a log came to, up to `position`, which was recorded `at` (None before the first event).
 
-    `until` is what was asked for. `faults` and `differences` are empty when all is well. `statement` holds the movements of the entry that was asked
-    for, if one was.
+    `until` is what was asked for. `faults` and `differences` are empty when all is well. `statement` holds the
+    movements of the entry that was asked for, if one was.
     """
 
     log: str
@@ -142,16 +142,6 @@ def _facts(source: Source) -> Iterator[Fact]:
         if leaf.record is None:
             raise LineError(f"{position_token(source.log, number)}: {leaf.trouble}")
         yield fact_of(leaf.record, keeps_record=False)
-
-
-def export(recorder: LogRecorder, out: BinaryIO, *, until: int | None = None) -> int:
-    """Write the export lines of a log up to a position (the head at the start, if None); returns how many."""
-    end = recorder.head().position if until is None else until
-    written = 0
-    for record in recorder.read_all(until=end):
-        out.write(export_line(record) + b"\n")
-        written += 1
-    return written
 
 
 def summary(audit: Audit) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from projections.projection import Projection
 from projections.rows import Row, Rows, columns
 from projections.tables import draft, first_difference, load, replace, save
 
-FACTS_A_BATCH: Final = 10_000
+FACTS_A_BATCH: Final = 5_000
 Progress = Callable[[int, int], None]
 
 

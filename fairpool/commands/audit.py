@@ -7,10 +7,8 @@ import typer
 from fairpool.commands.draws import draw
 from fairpool.commands.exports import export
 from fairpool.commands.receipts import check_receipt, receipt
-from fairpool.commands.replay import replay, show
+from fairpool.commands.replay import replay
 from fairpool.commands.verify import verify
-
-__all__ = ["commands", "show"]
 
 
 def commands() -> typer.Typer:

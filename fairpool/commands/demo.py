@@ -13,14 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fairpool import demo as playing
-from fairpool.commands import DATA_IS_CHOSEN, audit, payments
-from fairpool.commands.output import print_json, print_table, say
+from fairpool.commands import DATA_IS_CHOSEN, payments, replay
+from fairpool.commands.output import print_json, say
 from fairpool.sample import nfl_week
 from fairpool.settings import Settings
 from fairpool.strangers import Strangers
 
 BETS_A_PLAYER = 8
-_ROWS_SHOWN = 10
 # Its own servers on a free port, one week only; simulated players are in a hurry, all at one address, and have no
 # passwords worth the work of hashing.
 _DEMO_SETTINGS = {
@@ -57,10 +56,8 @@ def demo(
 
 
 def _show(outcome: playing.Outcome) -> None:
-    for name, standings in outcome.audit.replay.standings().items():
-        rows = [[each.rank, each.entry, each.credits] for each in standings[:_ROWS_SHOWN]]
-        print_table(f"{name}: the first {len(rows)} of {len(standings)}", ["rank", "entry", "credits"], rows)
-    audit.show(outcome.audit)
+    replay.show_standings(outcome.audit)
+    replay.show(outcome.audit)
     report = outcome.report
     typer.echo(
         f"{report['games']['settled']} games settled, {report['games']['void']} void,"

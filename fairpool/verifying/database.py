@@ -9,12 +9,13 @@ from fairpool.verifying.notes import notes_in
 from fairpool.verifying.verified import Progress, Verified
 from feeds.checkpoints import Checkpoints
 from ledger.auditing.findings import Finding
-from ledger.auditing.office import OfficeBook, WeekInOffice, missing_weeks
+from ledger.auditing.lines import Leaf
+from ledger.auditing.office import WeekInOffice, missing_weeks, office_book, revealed_seed
 from ledger.auditing.sources import RecorderSource
 from ledger.auditing.tree import Noted, TreeCheck, in_both_places
 from ledger.auditing.verifying import checks_of, first_of_each_kind, verify
 from ledger.events import PoolsDrawn
-from ledger.facts import UnknownTopic, UnreadableEvent, fact_of
+from ledger.facts import UnknownTopic, UnreadableEvent
 from ledger.ids import OFFICE, position_token
 from ledger.ledger import Ledger
 from ledger.proofs.notes import Verifier
@@ -35,7 +36,7 @@ class DatabaseVerifier:
         self._folder = folder
         self._projections = projections
         self._checkpoints = Checkpoints(ledger.datastore)
-        self.office = _office(ledger)
+        self.office = office_book(RecorderSource(ledger.recorder(OFFICE)).leaves())
         self._keys = list(keys) or self.office.verifiers
 
     def verify(self, log: str, *, progress: Progress) -> Verified:
@@ -44,7 +45,7 @@ class DatabaseVerifier:
         tree = TreeCheck(log, notes=self._notes(log), verifiers=self._keys)
         week = None if log == OFFICE else WeekInOffice(log, self.office, revealed=self._revealed_before(log))
         findings = first_of_each_kind(verify(source, tree, checks_of(log), progress=progress, office=week))
-        if self._projections and (finding := self._projection(log)) is not None:
+        if self._projections and (finding := self._projection(log, progress)) is not None:
             findings.append(finding)
         remarks = [] if tree.checkpoints else [f"{log}: no signed checkpoint vouches for what the log says"]
         return Verified(log, tree.tree.size, tree.tree.root(), tree.checkpoints, findings, remarks)
@@ -75,16 +76,16 @@ class DatabaseVerifier:
     def _revealed_before(self, week: str) -> str | None:
         """Return the seed of the last week before that was drawn."""
         for earlier in reversed([each for each in self._ledger.weeks() if each < week]):
-            for record in self._ledger.recorder(earlier).read_topics(PoolsDrawn.TOPIC):
-                event = fact_of(record).event
-                assert isinstance(event, PoolsDrawn)
-                return event.seed
+            records = self._ledger.recorder(earlier).read_topics(PoolsDrawn.TOPIC)
+            seed = revealed_seed(Leaf(record.state, record) for record in records)
+            if seed is not None:
+                return seed
         return None
 
-    def _projection(self, log: str) -> Finding | None:
+    def _projection(self, log: str, progress: Progress) -> Finding | None:
         """Return the first row that is not what its log gives, in whatever projection."""
         try:
-            differences = compare(self._ledger.datastore, log=log)
+            differences = compare(self._ledger.datastore, log=log, progress=progress)
         except (ProjectionStopped, UnknownTopic, UnreadableEvent) as error:
             return Finding("projection", log, f"the log cannot be projected: {error}")
         for each in differences:
@@ -93,13 +94,3 @@ class DatabaseVerifier:
             text = f"{what}: expected {each.expected}, found {each.found}"
             return Finding("projection", position_token(log, each.position), text)
         return None
-
-
-def _office(ledger: Ledger) -> OfficeBook:
-    """Read what the office published; what is wrong with it shows when its own log is verified."""
-    book = OfficeBook()
-    for record in ledger.recorder(OFFICE).read_all():
-        if record.topic.startswith("office."):
-            for _ in book.take(fact_of(record)):
-                pass
-    return book

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fairpool.exports.export import CHECKPOINTS
@@ -10,14 +10,11 @@ from fairpool.exports.manifest import Manifest
 from fairpool.verifying.manifests import EVENTS_FILE, ManifestCheck, read_manifest
 from fairpool.verifying.notes import notes_in
 from fairpool.verifying.verified import NotVerifiable, Progress, Verified
-from ledger.auditing.findings import Finding
 from ledger.auditing.lines import LineError
-from ledger.auditing.office import OfficeBook, WeekInOffice, missing_weeks
+from ledger.auditing.office import OfficeBook, WeekInOffice, missing_weeks, office_book, revealed_seed
 from ledger.auditing.sources import FileSource
 from ledger.auditing.tree import TreeCheck
 from ledger.auditing.verifying import checks_of, first_of_each_kind, verify
-from ledger.events import PoolsDrawn
-from ledger.facts import UnknownTopic, UnreadableEvent, fact_of
 from ledger.ids import OFFICE
 from ledger.proofs.notes import NoteError, Verifier
 from ledger.weeks import preceding
@@ -89,17 +86,7 @@ class ExportVerifier:
 
     def _read_office(self) -> OfficeBook | None:
         path = self._place / OFFICE / EVENTS_FILE
-        if not path.is_file():
-            return None
-        book = OfficeBook()
-        for leaf in FileSource(path).leaves():
-            if leaf.record is not None and leaf.record.topic.startswith("office."):
-                try:
-                    _ignore(book.take(fact_of(leaf.record)))
-                except (UnknownTopic, UnreadableEvent):
-                    # It is told when the office's own log is verified.
-                    continue
-        return book
+        return office_book(FileSource(path).leaves()) if path.is_file() else None
 
     def _in_office(self, log: str) -> WeekInOffice | None:
         if self._office is None or log == OFFICE:
@@ -109,12 +96,7 @@ class ExportVerifier:
     def _revealed_before(self, week: str) -> str:
         """Return the seed of the week before, where it was exported too; else nothing."""
         path = self._place / preceding(week) / EVENTS_FILE
-        for leaf in FileSource(path).leaves() if path.is_file() else ():
-            if leaf.record is not None and leaf.record.topic == PoolsDrawn.TOPIC:
-                event = fact_of(leaf.record).event
-                assert isinstance(event, PoolsDrawn)
-                return event.seed
-        return ""
+        return (revealed_seed(FileSource(path).leaves()) if path.is_file() else None) or ""
 
 
 def events_file(place: Path, log: str) -> Path:
@@ -138,8 +120,3 @@ def _source(log: str, path: Path, check: ManifestCheck | None = None) -> FileSou
     if source.log != log:
         raise NotVerifiable(f"{path} is an export of {source.log}, not of {log}")
     return source
-
-
-def _ignore(findings: Iterable[Finding]) -> None:
-    for _ in findings:
-        pass

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from ledger.auditing.findings import Check, Finding
+from ledger.auditing.lines import Leaf
 from ledger.auditing.seeds import chain_flaws
 from ledger.events import (
     Event,
@@ -19,7 +20,7 @@ from ledger.events import (
     WeekListed,
     WeekOpened,
 )
-from ledger.facts import Fact
+from ledger.facts import Fact, UnknownTopic, UnreadableEvent, fact_of
 from ledger.ids import OFFICE, office_stream, prize_id
 from ledger.office import Office
 from ledger.proofs.notes import NoteError, Verifier
@@ -131,6 +132,31 @@ class WeekInOffice(Check):
             yield Finding("office", self.log, "the office lists the week as final, and it is not")
         if self.listed is None and self._final is not None and self._book.verifiers:
             yield Finding("office", self._final.token, "the week is final, and the office does not list it")
+
+
+def office_book(leaves: Iterable[Leaf]) -> OfficeBook:
+    """Return what the office published. What is wrong with that shows when its own log is verified."""
+    book = OfficeBook()
+    for leaf in leaves:
+        if leaf.record is None or not leaf.record.topic.startswith("office."):
+            continue
+        try:
+            list(book.take(fact_of(leaf.record)))
+        except (UnknownTopic, UnreadableEvent):
+            continue
+    return book
+
+
+def revealed_seed(leaves: Iterable[Leaf]) -> str | None:
+    """Return the seed that a week revealed in these of its events; None where it did not, or cannot be read."""
+    for leaf in leaves:
+        if leaf.record is not None and leaf.record.topic == PoolsDrawn.TOPIC:
+            try:
+                event = fact_of(leaf.record).event
+            except UnreadableEvent:
+                return None
+            return event.seed if isinstance(event, PoolsDrawn) else None
+    return None
 
 
 def missing_weeks(book: OfficeBook, logs: set[str]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from ledger.auditing.lines import Leaf, LineReader
 from ledger.facts import export_line
@@ -55,7 +55,7 @@ class FileSource:
         with path.open("rb") as file:
             self.log = self._reader.record(file.readline().removesuffix(b"\n")).log
             file.seek(0)
-            self.size = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+            self.size = _lines(file)
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield the lines, each with what it holds; a last one without LF counts, and is told of."""
@@ -66,3 +66,11 @@ class FileSource:
                     yield self._reader.leaf(line[:-1])
                 else:
                     yield Leaf(line, None, "is cut off: no LF stands behind it")
+
+
+def _lines(file: BinaryIO) -> int:
+    """Return how many lines a file has, a last one without LF among them."""
+    lines, last = 0, b"\n"
+    while block := file.read(_BLOCK):
+        lines, last = lines + block.count(b"\n"), block
+    return lines + (not last.endswith(b"\n"))

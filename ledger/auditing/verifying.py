@@ -14,6 +14,7 @@ from ledger.auditing.gates import Gates
 from ledger.auditing.ids import Ids
 from ledger.auditing.lines import Leaf, is_canonical
 from ledger.auditing.office import OfficeBook, WeekInOffice
+from ledger.auditing.payments import Payments
 from ledger.auditing.prizes import Prizes
 from ledger.auditing.settlement import Settlements
 from ledger.auditing.sources import Source
@@ -40,6 +41,7 @@ def checks_of(log: str) -> list[Check]:
         Gates(board),
         board,
         books,
+        Payments(),
         Settlements(board, books.bets),
         Standings(log, books),
         Prizes(log, books),

@@ -106,8 +106,9 @@ def _run(name: str, command: Sequence[object], environment: dict[str, str]) -> R
         if process.returncode:
             said.seek(0)
             sys.stderr.write(f"{name} failed:\n{said.read().decode(errors='replace')[-4_000:]}\n")
-    sys.stderr.write(f"{name}: {seconds:.1f} s\n")
-    return Run(name, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
+    peak_mb = usage.ru_maxrss / 1024
+    sys.stderr.write(f"{name}: {seconds:.1f} s, {peak_mb:.0f} MB\n")
+    return Run(name, seconds, usage.ru_utime + usage.ru_stime, peak_mb, process.returncode)
 
 
 def _pass(name: str, read: Callable[[], object]) -> Run:

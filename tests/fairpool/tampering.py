@@ -33,7 +33,7 @@ Event: TypeAlias = dict[str, Any]
 
 _EVENTS: Final = "events_2026_w47"
 _TABLES: Final = (_EVENTS, "heads", "tiles", "checkpoints")
-_GUARDED: Final = (_EVENTS, "checkpoints")
+_GUARDED: Final = {_EVENTS: "ENABLE ALWAYS", "checkpoints": "ENABLE"}
 
 
 @dataclass
@@ -121,9 +121,9 @@ class Scene:
                 for table in _TABLES:
                     connection.execute(SQL("DELETE FROM {}").format(Identifier(table)))
                     connection.execute(SQL("INSERT INTO {} SELECT * FROM {}").format(Identifier(table), _kept(table)))
-                for table in _GUARDED:
+                for table, enable in _GUARDED.items():
                     connection.execute(
-                        SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER append_only").format(Identifier(table))
+                        SQL("ALTER TABLE {} {} TRIGGER append_only").format(Identifier(table), SQL(enable))
                     )
 
 

@@ -10,13 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from ledger.auditing.office import missing_weeks
+from ledger.auditing.office import WeekInOffice, missing_weeks, office_book
 from ledger.events import BetWon, RosterFrozen
 from ledger.ids import OFFICE, registration_stream
 from ledger.proofs.merkle import Frontier, leaf_hash
 from ledger.proofs.notes import Checkpoint, Signer, join_notes, split_notes
 from tests.database import Database
 from tests.examples import WEEK
+from tests.fairpool.broken_rules import BROKEN, BROKEN_OFFICE, BROKEN_PROMISES, Lines, broken, findings
 from tests.fairpool.tampering import Culprit, Scene
 from tests.played_week import ORIGIN, export_lines, played_week
 
@@ -262,3 +263,44 @@ def forged(scene: Scene) -> tuple[str, bytes]:
     for line in export_lines(scene.week.datastore):
         tree.append(leaf_hash(line))
     return Checkpoint(f"{ORIGIN}/{WEEK}", tree.size, tree.root()).signed(STRANGER), tree.root()
+
+
+@pytest.fixture(scope="module")
+def lines(scene: Scene) -> list[bytes]:
+    """The week's export."""
+    return export_lines(scene.week.datastore)
+
+
+@pytest.fixture(scope="module")
+def office(scene: Scene) -> list[bytes]:
+    """The export of the office's log."""
+    return export_lines(scene.week.datastore, OFFICE)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_rule_is_named(lines: list[bytes], name: str) -> None:
+    """Each rule has a kind, and shows where it is broken."""
+    breaking, kind, told = BROKEN[name]
+    source, position = broken(lines, breaking)
+    found = findings(source)
+    there = [finding.text for finding in found if (finding.kind, finding.at) == (kind, token(position))]
+    assert any(told in text for text in there), "\n".join(map(str, found[:9]))
+
+
+@pytest.mark.parametrize("name", BROKEN_OFFICE)
+def test_broken_rule_of_the_office_is_named(office: list[bytes], name: str) -> None:
+    """By the place in its log."""
+    breaking, told = BROKEN_OFFICE[name]
+    source, position = broken(office, breaking, log=OFFICE)
+    found = [(finding.kind, finding.at) for finding in findings(source) if told in finding.text]
+    assert found == [("office", f"{OFFICE}:{position}")]
+
+
+@pytest.mark.parametrize("name", BROKEN_PROMISES)
+def test_week_that_is_not_what_the_office_says_is_named(lines: list[bytes], office: list[bytes], name: str) -> None:
+    """The office's log vouches for the week's."""
+    breaking, told = BROKEN_PROMISES[name]
+    book = office_book(broken(office, breaking, log=OFFICE)[0].leaves())
+    found = findings(Lines(lines), office=WeekInOffice(WEEK, book, revealed=None))
+    assert {finding.kind for finding in found} == {"office"}
+    assert told in found[0].text

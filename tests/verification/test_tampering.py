@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import ids
+from ledger.beacon import QUICKNET
 from ledger.draw import roster_hash
+from ledger.instants import instant_text
 from ledger.proofs.notes import Signer, join_notes
 from ledger.standings import standings_hash
-from tests.examples import WEEK
+from tests.examples import STARTS_AT, WEEK, at
 from tests.played_week import ORIGIN, SIGNER, checkpoints
 from tests.verification.conftest import Played
 from tests.verification.copies import Copy, Line, sizes
@@ -240,6 +243,50 @@ def test_log_changed_behind_its_checkpoints_is_caught(
     copy.renumber()
     told = verify(copy.write(tmp_path))
     assert {"manifest", "tree"} | TAMPERINGS[tamper] <= set(told.kinds), told.out
+
+
+ROUND = QUICKNET.round_after(STARTS_AT)
+BEACON = {"chain": QUICKNET.hash, "round": ROUND}
+SIGNATURE = bytes(range(48))
+
+
+def drawn_with_a_beacon(played: Played) -> Copy:
+    """The log up to the draw, as it would be with a round of a beacon."""
+    copy = Copy(played.lines[: played.copy().of("week.pools_drawn")["position"]])
+    drawn = copy.of("week.pools_drawn")
+    copy.of("week.roster_frozen")["data"]["beacon"] = BEACON
+    drawn["data"] |= {"randomness": hashlib.sha256(SIGNATURE).hexdigest(), "signature": SIGNATURE.hex()}
+    drawn["recorded_at"] = instant_text(QUICKNET.time_of(ROUND))
+    return copy
+
+
+def test_beacon_is_part_of_the_draw_and_left_to_others_to_ask(played: Played, tmp_path: Path) -> None:
+    """Sizes and names are the same with any beacon; whether its signature is drand's, a note leaves to ask."""
+    told = verify(drawn_with_a_beacon(played).write(tmp_path, signer=SIGNER))
+    assert (told.code, told.out.startswith("verified ")) == (0, True)
+    assert f"note: ask a relay of drand, or a program that checks BLS, whether round {ROUND} of" in told.err
+    assert SIGNATURE.hex() in told.err
+
+
+@pytest.mark.parametrize(
+    ("topic", "data"),
+    [
+        ("week.roster_frozen", {"beacon": {"chain": QUICKNET.hash, "round": 657413}}),
+        ("week.roster_frozen", {"beacon": {"chain": "00" * 32, "round": ROUND}}),
+        ("week.roster_frozen", {"beacon": None}),
+        ("week.roster_frozen", {"beacon": BEACON | {"round": QUICKNET.round_after(at("Tue 00:00"))}}),
+        ("week.pools_drawn", {"signature": "01"}),
+        ("week.pools_drawn", {"signature": "", "randomness": ""}),
+        ("week.pools_drawn", {"randomness": "00" * 32}),
+    ],
+)
+def test_beacon_that_was_known_or_is_made_up_is_caught(
+    played: Played, tmp_path: Path, topic: str, data: dict[str, object]
+) -> None:
+    """A round of the past, another chain, none after all, one still to come, randomness that is not the signature's."""
+    copy = drawn_with_a_beacon(played)
+    copy.of(topic)["data"] |= data
+    assert "draw" in verify(copy.write(tmp_path, signer=SIGNER)).kinds
 
 
 def test_gap_is_named_by_its_position(played: Played, tmp_path: Path) -> None:
