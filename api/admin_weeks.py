@@ -122,7 +122,7 @@ def finalise_week(
     overridden.
     """
     override = body is not None and body.override
-    key = f"override: {body.reason.strip()}" if body is not None and override else request_key(request)
+    key = closing.override_request(body.reason) if body is not None and override else request_key(request)
     return _done(
         closing.finalise_week(services.ledger, week=week, actor=_actor(operator), request=key, override=override)
     )

@@ -16,7 +16,7 @@ from api.identity.principal import PUBLIC
 from api.services import Services, ServicesDep
 from ledger.auditing.seeds import link
 from ledger.beacon import known_chains
-from ledger.draw import ALGORITHM, roster_text, score
+from ledger.draw import ALGORITHM, score
 from ledger.drawn import Drawn
 from ledger.events import Beacon, PoolsDrawn, RosterFrozen, SeedChainAnchored
 from ledger.facts import Fact, fact_of
@@ -164,7 +164,7 @@ def get_draw_roster(draw: WeekDraw, services: ServicesDep) -> str:
     """
     if draw.roster is None:
         raise Refusal("too_early", f"The roster of {draw.opening.week} is frozen at {draw.opening.starts_at}.")
-    return roster_text(draw.opening.week, services.draws.roster(draw.opening.week, draw))
+    return services.draws.roster(draw.opening.week, draw)
 
 
 @router.get("/entries/{entry}", openapi_extra=PUBLIC)

@@ -38,7 +38,7 @@ KINDS = (
     *("manifest", "line", "position", "version", "time", "tree", "checkpoint", "week", "draw"),
     *("books", "gate", "settlement", "standings", "prizes", "office", "receipt"),
 )
-LINE_BYTES_MAX = 1 << 20
+LINE_BYTES_MAX = 1 << 25
 
 
 class Report:
@@ -1772,18 +1772,19 @@ def verify_receipt(text: str, keys: Sequence[Key]) -> tuple[Checkpoint, list[Fac
 def verify_proof(text: str, keys: Sequence[Key]) -> tuple[Checkpoint, Fact]:
     """The line in `extra` is sound, names the log and place that are proved, and the hashes lead to the signed root."""
     head, _, note = text.partition("\n\n")
-    extra, index, *hashes = [*head.split("\n"), "", ""][: max(2, head.count("\n") + 1)]
-    line, proof = unbase64(extra.removeprefix("extra ")), [unbase64(each) for each in hashes]
-    number = re.fullmatch("index (0|[1-9][0-9]{0,18})", index)
-    if not extra.startswith("extra ") or number is None or any(len(each) != 32 for each in proof):
+    form = re.fullmatch(r"extra (\S+)\nindex (0|[1-9][0-9]{0,18})((?:\n\S+)*)", head)
+    if form is None:
         raise Unsound("no proof: expected extra, index and hashes, a line each")
-    checkpoints = list(read_notes((note + "\n").splitlines(keepends=True), keys))
-    if len(checkpoints) != 1 or isinstance(checkpoints[0], Unsound):
-        raise checkpoints[0] if checkpoints and isinstance(checkpoints[0], Unsound) else Unsound("no checkpoint")
-    checkpoint, fact = checkpoints[0], read_fact(line)
-    if checkpoint.origin != f"{checkpoint.key.name}/{fact.log}" or fact.position != int(number[1]) + 1:
-        raise Unsound(f"the event calls itself {fact.token}, proved is index {number[1]} of {checkpoint.origin}")
-    if proven_root(leaf_hash(line), int(number[1]), checkpoint.size, proof) != checkpoint.root:
+    line, index, proof = unbase64(form[1]), int(form[2]), [unbase64(each) for each in form[3].split()]
+    checkpoint, *more = read_notes((note + "\n").splitlines(keepends=True), keys)
+    if isinstance(checkpoint, Unsound):
+        raise checkpoint
+    if more or any(len(each) != 32 for each in proof):
+        raise Unsound("no proof: one of the hashes is none, or there is something behind the checkpoint")
+    fact = read_fact(line)
+    if checkpoint.origin != f"{checkpoint.key.name}/{fact.log}" or fact.position != index + 1:
+        raise Unsound(f"the event calls itself {fact.token}, proved is index {index} of {checkpoint.origin}")
+    if proven_root(leaf_hash(line), index, checkpoint.size, proof) != checkpoint.root:
         raise Unsound(f"the proof of {fact.token} does not lead to the root of {checkpoint.size} events")
     return checkpoint, fact
 

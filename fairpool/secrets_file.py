@@ -10,9 +10,11 @@ Of retired keys only the public half is kept, as `<64 hex digits>@<when it is ac
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,10 +147,24 @@ def _secret(given: SecretStr | None, data: Path, name: str) -> bytes:
 
 
 def _kept(path: Path) -> str:
-    """Return what a file holds, made up at the first time."""
+    """Return what a file holds, made up at the first time: once, whichever of several processes is the first."""
     if not path.exists():
-        _write(path, secrets.token_hex(_BYTES))
+        with _alone(path.parent):
+            if not path.exists():
+                _write(path, secrets.token_hex(_BYTES))
     return path.read_text()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep out of a folder, made if it is missing, whoever else wants to be alone in it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _write(path: Path, text: str) -> None:

@@ -16,6 +16,8 @@ from ledger.proofs.notes import join_notes
 _BLANK: Final = b"\n\n"
 _SIGNATURE: Final = "— ".encode()
 _TAIL_BYTES: Final = 65_536
+# No note is longer. A file that somebody has changed throughout is evidence, and is not cut away.
+_TORN_BYTES: Final = 2_048
 _log = logging.getLogger(__name__)
 
 
@@ -26,7 +28,10 @@ class NoteFile:
         self.path = path
 
     def last(self) -> str | None:
-        """Return the last whole note, None where there is none; a torn one behind it is cut off."""
+        """Return the last whole note, None where there is none; a torn one behind it is cut off.
+
+        Where more stands behind it than a crash can leave, that is returned, which is no note, and nothing is cut off.
+        """
         if not self.path.exists():
             return None
         size = self.path.stat().st_size
@@ -34,10 +39,12 @@ class NoteFile:
             file.seek(max(0, size - _TAIL_BYTES))
             tail = file.read()
         blocks, torn = _whole(tail)
+        if torn > _TORN_BYTES:
+            return tail[-_TORN_BYTES:].decode(errors="replace")
         if torn:
             _log.warning("%s ends in a torn note of %d bytes: it is cut off", self.path, torn)
             self._cut(size - torn)
-        return (_BLANK.join(blocks[-2:]) + b"\n").decode() if blocks else None
+        return (_BLANK.join(blocks[-2:]) + b"\n").decode(errors="replace") if blocks else None
 
     def append(self, notes: Iterable[str]) -> None:
         """Add notes; they are on the disk when this returns."""

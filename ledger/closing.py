@@ -119,6 +119,11 @@ def finalise_week(ledger: Ledger, *, week: str, actor: str, request: str, overri
     return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
 
 
+def override_request(reason: str) -> str:
+    """Return the `request` under which an operator ends the correction window early: it tells everybody why."""
+    return f"override: {reason.strip()}"
+
+
 def _award(on: Decision, prizes: list[Award], *, currency: str) -> None:
     accounts = on.accounts([award.entry for award in prizes])
     for account, award in zip(accounts, prizes, strict=True):

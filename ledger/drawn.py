@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from ledger.draw import cut, shuffle, shuffle_key
+from ledger.draw import cut, roster_text, shuffle, shuffle_key
 from ledger.events import EntryEnrolled, EntryWithdrawn, PoolsDrawn, RosterFrozen, WeekOpened
 from ledger.facts import Fact, fact_of
 from ledger.ledger import Ledger
 from ledger.recorder import LogRecorder
 
 _WEEKS_KEPT: Final = 4
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,15 @@ class Place(NamedTuple):
 
 
 class Draws:
-    """Reads draws from the logs. The places of a drawn week never change: those of a few weeks are kept.
+    """Reads draws from the logs. A frozen roster never changes, nor do places: those of a few weeks are kept.
 
     None of it is checked here: that is for the audit, and for strangers.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._kept: dict[str, Mapping[UUID, Place]] = {}
+        self._rosters: dict[str, str] = {}
+        self._places: dict[str, Mapping[UUID, Place]] = {}
         self._lock = threading.Lock()
 
     def draw(self, week: str) -> Drawn | None:
@@ -82,26 +85,35 @@ class Draws:
         opened, frozen, drawn = (facts.get(topic) for topic in topics)
         return Drawn(opened, frozen, drawn) if opened else None
 
-    def roster(self, week: str, drawn: Drawn) -> list[UUID]:
-        """Return the entries of a frozen roster, in no order of meaning."""
+    def roster(self, week: str, drawn: Drawn) -> str:
+        """Return a frozen roster as it was hashed; reading one of many thousands of entries takes seconds, once."""
+        with self._lock:
+            return _kept(self._rosters, week, lambda: roster_text(week, self._entries(week, drawn)))
+
+    def places(self, week: str, drawn: Drawn) -> Mapping[UUID, Place]:
+        """Return the places of a week that is drawn; computing those of many thousands takes seconds, once."""
+        with self._lock:
+            return _kept(self._places, week, lambda: self._computed(week, drawn))
+
+    def _computed(self, week: str, drawn: Drawn) -> Mapping[UUID, Place]:
+        key = drawn.key
+        assert key is not None
+        pools = cut(week, shuffle(key, self._entries(week, drawn)), drawn.opening.rules.pool_max)
+        dealt = ((entry, pool.name) for pool in pools for entry in pool.entries)
+        return {entry: Place(number, name) for number, (entry, name) in enumerate(dealt, start=1)}
+
+    def _entries(self, week: str, drawn: Drawn) -> list[UUID]:
         assert drawn.roster is not None
         return enrolled(self._ledger.recorder(week), until=drawn.roster.position)
 
-    def places(self, week: str, drawn: Drawn) -> Mapping[UUID, Place]:
-        """Return the places of a week that is drawn; computing those of thousands of entries takes a moment, once."""
-        with self._lock:
-            if week not in self._kept:
-                self._kept[week] = self._places(week, drawn)
-                while len(self._kept) > _WEEKS_KEPT:
-                    del self._kept[next(iter(self._kept))]
-            return self._kept[week]
 
-    def _places(self, week: str, drawn: Drawn) -> Mapping[UUID, Place]:
-        key = drawn.key
-        assert key is not None
-        pools = cut(week, shuffle(key, self.roster(week, drawn)), drawn.opening.rules.pool_max)
-        dealt = ((entry, pool.name) for pool in pools for entry in pool.entries)
-        return {entry: Place(number, name) for number, (entry, name) in enumerate(dealt, start=1)}
+def _kept(kept: dict[str, T], week: str, make: Callable[[], T]) -> T:
+    """Return what is kept of a week, made where it is not; what has been kept longest goes."""
+    if week not in kept:
+        kept[week] = make()
+        while len(kept) > _WEEKS_KEPT:
+            del kept[next(iter(kept))]
+    return kept[week]
 
 
 def enrolled(recorder: LogRecorder, *, until: int) -> list[UUID]:

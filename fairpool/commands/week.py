@@ -105,13 +105,19 @@ def settle(context: typer.Context, week: Week) -> None:
 def finalise(
     context: typer.Context,
     week: Week,
-    override: Annotated[bool, typer.Option(help="End the correction window early.")] = False,
+    override: Annotated[bool, typer.Option(help="End the correction window early; --reason says why.")] = False,
+    reason: Annotated[
+        str, typer.Option(help="Why the window is ended early: it is kept in the ledger, and public.")
+    ] = "",
 ) -> None:
     """Make a settled week final."""
+    if override and not reason.strip():
+        raise typer.BadParameter("an override needs a reason, which is public: say it with --reason")
+    request = closing.override_request(reason) if override else f"{week}/finalise"
     _do(
         context,
         lambda built, who: closing.finalise_week(
-            built.ledger, week=week, actor=who, request=f"{week}/finalise", override=override
+            built.ledger, week=week, actor=who, request=request, override=override
         ),
     )
 

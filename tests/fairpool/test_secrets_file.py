@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from pydantic import SecretStr
@@ -31,6 +33,18 @@ def test_secrets_are_made_once_for_their_owner_alone(settings: Settings) -> None
     assert token_keys(settings).signing.kid == token_keys(settings).signing.kid
     for path in (settings.data / "secrets").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_those_that_start_together_have_the_same_secrets(settings: Settings) -> None:
+    """The first makes them, and the others take what it made."""
+    together = Barrier(8)
+
+    def start(_: int) -> bytes:
+        together.wait()
+        return seed_master(settings)
+
+    with ThreadPoolExecutor(together.parties) as starting:
+        assert set(starting.map(start, range(together.parties))) == {seed_master(settings)}
 
 
 def test_a_rotation_signs_with_a_new_key_and_accepts_the_old_for_a_while(settings: Settings) -> None:

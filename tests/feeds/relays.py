@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ledger.beacon import QUICKNET, Reading
@@ -13,10 +13,14 @@ from tests.examples import ROUND, ROUND_657413
 
 
 class Relay:
-    """A relay that says what it is told to: `rounds` are those that have come, as bodies of answers."""
+    """A relay that says what it is told to: `rounds` are those that have come, as bodies of answers.
+
+    One that `babbles` goes on with blanks for as long as anybody listens.
+    """
 
     def __init__(self) -> None:
         self.rounds: dict[int, bytes] = {}
+        self.babbles = False
         self.asked: list[str] = []
         relay = self
 
@@ -28,6 +32,9 @@ class Relay:
                 self.send_response(200 if body is not None else 404)
                 self.end_headers()
                 self.wfile.write(body or b"")
+                with suppress(OSError):
+                    while relay.babbles:
+                        self.wfile.write(bytes([0x20]) * 1_000)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""

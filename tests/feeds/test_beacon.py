@@ -61,6 +61,7 @@ def test_one_relay_is_not_enough(three: list[Relay]) -> None:
         (line(ROUND, ROUND_1000), "is not that of round 657413"),
         (b"<html>", "malformed"),
         (b'{"round":657413}', "missing required field"),
+        (b'{"round":657413,"randomness":"\xff","signature":""}', "UnicodeDecodeError"),
     ],
 )
 def test_relays_that_say_otherwise_do_not_count(three: list[Relay], body: bytes, said: str) -> None:
@@ -71,6 +72,18 @@ def test_relays_that_say_otherwise_do_not_count(three: list[Relay], body: bytes,
         drand(three).read(ROUND)
     three[2].publish()
     assert drand(three).read(ROUND) == ROUND_657413
+
+
+def test_relay_that_never_ends_is_not_listened_to(three: list[Relay]) -> None:
+    """However much it says, the others are heard, and of itself no more than a round would take."""
+    for relay in three:
+        relay.publish()
+    three[0].babbles = True
+    assert drand(three).read(ROUND) == ROUND_657413
+    three[1].babbles = True
+    with pytest.raises(RoundAwaited, match="longer than a round"):
+        drand(three).read(ROUND)
+    three[0].babbles = three[1].babbles = False
 
 
 def test_relay_that_is_gone_is_told(three: list[Relay]) -> None:

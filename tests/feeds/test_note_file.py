@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from feeds.note_file import NoteFile
-from ledger.proofs.notes import Checkpoint, Signer, join_notes, split_notes
+from ledger.proofs.notes import Checkpoint, NoteError, Signer, join_notes, open_note, split_notes
 
 SIGNERS = [Signer("fairpool.test", bytes([number]) * 32) for number in (1, 2)]
 NOTES = [Checkpoint("fairpool.test/office", size, bytes(32)).signed(*SIGNERS) for size in range(1, 5)]
@@ -45,6 +45,25 @@ def test_a_file_that_never_held_a_whole_note_is_as_if_it_was_not_there(tmp_path:
         file.path.write_text(torn)
         assert file.last() is None
         assert file.path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [join_notes(NOTES * 3).replace("\n", "\r\n").encode(), b"\xff\n\n\xe2\x80\x94 \xff\n\n"],
+    ids=["changed", "no text"],
+)
+def test_what_no_crash_leaves_stays_as_it_is(tmp_path: Path, said: bytes) -> None:
+    """It is no note of ours, for whoever reads it, and the file keeps what was done to it."""
+    file = NoteFile(tmp_path / "office.txt")
+    file.append(NOTES)
+    with file.path.open("ab") as handle:
+        handle.write(said)
+    before = file.path.read_bytes()
+    last = file.last()
+    assert last is not None
+    with pytest.raises(NoteError):
+        open_note(last, [signer.verifier for signer in SIGNERS])
+    assert file.path.read_bytes() == before
 
 
 def test_only_the_end_of_a_long_file_is_read(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ledger.draw import shuffle
+from ledger.draw import roster_text, shuffle
 from ledger.drawn import Draws
 from ledger.rules import Rules
 from tests.examples import NEXT_WEEK, STARTS_AT, WEEK
@@ -27,7 +27,8 @@ def test_draw_is_read_as_far_as_it_is(house: House) -> None:
     assert drawn.key is not None
     assert drawn.roster is not None
     assert drawn.pools is not None
-    assert sorted(draws.roster(WEEK, drawn)) == sorted(entries)
+    assert draws.roster(WEEK, drawn) == roster_text(WEEK, entries)
+    assert draws.roster(WEEK, drawn) is draws.roster(WEEK, drawn)
     order = shuffle(drawn.key, entries)
     places = draws.places(WEEK, drawn)
     assert [places[entry] for entry in order] == [(1, "W2026-47-A"), (2, "W2026-47-A"), (3, "W2026-47-B")]

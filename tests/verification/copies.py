@@ -62,7 +62,7 @@ class Copy:
 
 def sizes(size: int) -> list[int]:
     """Where a log is signed: here and there, and at its end."""
-    return [*range(20, size, 50), size]
+    return [*range(20, size, 100), size]
 
 
 def canonical(value: Any) -> bytes:

@@ -25,6 +25,7 @@ from tests.verification.stranger import program
 stranger = program()
 CONTRACT = Path(__file__).parents[1] / "ledger" / "event_contract.json"
 IDS = st.uuids(version=4)
+QUICK = settings(max_examples=25, deadline=None)
 
 # RFC 8032 §7.1, tests 1 to 3: public key, message, signature.
 RFC_8032 = (
@@ -61,7 +62,7 @@ def test_signatures_of_the_rfc_hold(public: str, message: str, signature: str) -
     assert not key.has_signed(text + b"x", signed)
 
 
-@settings(max_examples=20, deadline=None)
+@QUICK
 @given(secret=st.binary(min_size=32, max_size=32), text=st.binary(max_size=200))
 def test_signatures_of_another_library_hold(secret: bytes, text: bytes) -> None:
     """Whatever the key, whatever was signed."""
@@ -88,6 +89,7 @@ def test_every_event_of_the_contract_has_its_form() -> None:
     assert known == set(event_types())
 
 
+@QUICK
 @given(size=st.integers(1, 80), index=st.integers(0, 79))
 def test_tree_and_proofs_are_those_of_the_ledger(size: int, index: int) -> None:
     """A root at each size, and a proof that leads to it from its leaf and from no other place."""
@@ -111,7 +113,7 @@ def test_tree_and_proofs_are_those_of_the_ledger(size: int, index: int) -> None:
     assert stranger.proven_root(leaves[index], (index + 1) % size, size, proof) != root_at(node, size) or size == 1
 
 
-@settings(max_examples=30, deadline=None)
+@QUICK
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
@@ -124,6 +126,7 @@ def test_canonical_bytes_are_those_of_the_ledger(value: object) -> None:
     assert stranger.read_canonical(facts.canonical({"a": value})) == {"a": value}
 
 
+@QUICK
 @given(space=IDS, name=st.text(max_size=30), moment=st.datetimes())
 def test_ids_are_those_of_the_ledger(space: UUID, name: str, moment: object) -> None:
     """Names in a namespace give the ids of RFC 9562."""
@@ -131,6 +134,7 @@ def test_ids_are_those_of_the_ledger(space: UUID, name: str, moment: object) -> 
     assert str(ids.FAIRPOOL) == stranger.FAIRPOOL
 
 
+@QUICK
 @given(day=st.dates(date(1987, 1, 5), date(2999, 12, 30)))
 def test_weeks_begin_when_new_york_says(day: date) -> None:
     """Daylight time by rule, without a table of time zones."""
@@ -142,12 +146,14 @@ def test_weeks_begin_when_new_york_says(day: date) -> None:
     assert stranger.midnight_in_new_york(saturday) == str(Instant.of(weeks.buy_back_cutoff(week)))
 
 
+@QUICK
 @given(stake=st.integers(1, 10**6), price=st.integers(100, 10_000), sign=st.sampled_from([1, -1]))
 def test_payouts_are_those_of_the_ledger(stake: int, price: int, sign: int) -> None:
     """Floored to a whole credit, on either side of zero."""
     assert stranger.payout(stake, sign * price) == odds.payout(stake, sign * price)
 
 
+@QUICK
 @given(
     market=st.sampled_from(["moneyline", "spread", "total", "prop"]),
     outcome=st.sampled_from(["home", "draw", "away", "over", "under"]),
@@ -171,7 +177,7 @@ def test_bets_are_graded_as_in_the_ledger(
         assert verdict == ("won" if beaten > 0 else "lost" if beaten < 0 else "push")
 
 
-@settings(deadline=None)
+@QUICK
 @given(entries=st.sets(IDS, max_size=40), pool_max=st.integers(1, 12), seed=st.binary(min_size=32, max_size=32))
 def test_draw_is_that_of_the_ledger(entries: set[UUID], pool_max: int, seed: bytes) -> None:
     """The same pools by the same names, with a beacon and without."""
@@ -192,12 +198,14 @@ def test_draw_is_that_of_the_ledger(entries: set[UUID], pool_max: int, seed: byt
     assert stranger.roster_hash(WEEK, map(str, entries)) == draw.roster_hash(WEEK, entries)
 
 
+@QUICK
 @given(index=st.integers(0, 20_000))
 def test_pools_are_named_as_in_the_ledger(index: int) -> None:
     """A to Z, AA to ZZ, AAA, like a sheet's columns."""
     assert stranger.pool_name(WEEK, index) == draw.pool_name(WEEK, index)
 
 
+@QUICK
 @given(
     balances=st.dictionaries(IDS, st.integers(-50, 60), max_size=12),
     idle=st.integers(0, 3),
