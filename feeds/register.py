@@ -88,7 +88,7 @@ class Register:
         self, newest: SignedCheckpoint, *, table: SignedCheckpoint | None, written: SignedCheckpoint | None
     ) -> None:
         """Write into the file what only the table has, and into the table what a crash left in the file alone."""
-        if written is None:
+        if written is None and table is not None:
             _log.warning("%s is missing: it is written anew from the table", self._file.path)
         if written is None or written.size < newest.size:
             self._file.append(self._only_in_table(after=written.size if written else 0, until=newest.size))

@@ -28,11 +28,13 @@ class Published:
 def published(ledger: Ledger, *, log: str, origin: str) -> Published:
     """Return what is published about a log: keys by the office, also those that are retired, notes by the notary.
 
-    `origin` is that of the service, as in its settings.
+    `origin` is that of the service, as in its settings. What is signed later is left out: the key may be a newer one.
     """
     checkpoints = Checkpoints(ledger.datastore)
+    newest = checkpoints.newest(log)
+    signed_to = newest.size if newest else 0
     return Published(
         origin=f"{origin}/{log}",
         keys=tuple(key.public_key for key in publishing.keys(ledger) if key.purpose == _PURPOSE),
-        notes=lambda size: (checkpoint.note for checkpoint in checkpoints.all(log, until=size)),
+        notes=lambda size: (checkpoint.note for checkpoint in checkpoints.all(log, until=min(size, signed_to))),
     )

@@ -117,7 +117,7 @@ def _misplaced(week: Week, fact: Fact) -> str | None:
             allowed = week.state in ("closed", "settled") and n == week.settled_n + 1
         case WeekFinalised():
             at = week.final_at
-            is_override = fact.actor.startswith("operator:")
+            is_override = fact.actor.startswith("operator:") and fact.request.startswith("override: ")
             allowed = week.state == "settled" and at is not None and (fact.at >= at or is_override)
         case ChunkSettled() | SettlementCompleted():
             allowed = week.finalised is None

@@ -20,18 +20,19 @@ from fairpool.exports.forms import FILE_NAMES, Form
 from fairpool.exports.published import published
 from fairpool.exports.rows import Row
 from fairpool.exports.second_opinion import second_opinion
+from feeds.checkpoints import Checkpoints, SignedCheckpoint
 from ledger.facts import canonical
 from ledger.ids import OFFICE
 from ledger.instants import Instant
 from ledger.proofs.merkle import Frontier, empty_root, leaf_hash
-from ledger.proofs.notes import join_notes
+from ledger.proofs.notes import Checkpoint, join_notes
 from ledger.recorder import LogNotOpen
 from ledger.weeks import starts_at
 from tests.examples import WEEK
 from tests.fairpool.exports.conftest import SIZES, Exported
-from tests.played_week import ORIGIN, SIGNER
+from tests.played_week import ORIGIN, SIGNER, checkpoints, export_lines
 
-QUIET = "2026-W49"
+QUIET, ALSO_QUIET = "2026-W49", "2026-W50"
 
 
 class Interrupted(Exception):
@@ -215,6 +216,21 @@ def test_a_week_without_bets_has_its_grants_in_the_journals(exported: Exported, 
     week.react()
     export_folder(week.ledger.recorder(QUIET), tmp_path, published=about)
     assert sorted(agreed(exported, tmp_path, QUIET).values()) == [-2000, 1000, 1000]
+
+
+def test_what_is_signed_meanwhile_is_left_out(exported: Exported, tmp_path: Path) -> None:
+    """An export has the checkpoints of the instant at which its keys were read; the next one has the later ones."""
+    week = exported.week
+    week.open(ALSO_QUIET, "ann")
+    before = published(week.ledger, log=ALSO_QUIET, origin=ORIGIN)
+    [note] = checkpoints(export_lines(week.datastore, ALSO_QUIET), [1], log=ALSO_QUIET)
+    root = Checkpoint.parse(note.partition("\n\n")[0] + "\n").root
+    signed = SignedCheckpoint(ALSO_QUIET, 1, root, note)
+    Checkpoints(week.datastore).add(signed, signed_at=starts_at(ALSO_QUIET))
+    after = published(week.ledger, log=ALSO_QUIET, origin=ORIGIN)
+    log = week.ledger.recorder(ALSO_QUIET)
+    assert export_folder(log, tmp_path, published=before, forms=[]).checkpoint is None
+    assert export_folder(log, tmp_path, published=after, forms=[]).checkpoint == note
 
 
 def test_a_log_that_is_not_open_is_refused(exported: Exported, tmp_path: Path) -> None:
