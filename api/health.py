@@ -66,7 +66,7 @@ def get_readiness(services: ServicesDep) -> Health:
     missing = services.migrations - _migrations(services)
     if missing:
         raise Refusal("not_ready", f"Migrations have not run: {', '.join(sorted(missing))}.")
-    stopped = sorted({each.name for each in services.runner.status() if each.error is not None})
+    stopped = sorted({each.name for each in services.runner.reading.status() if each.error is not None})
     if stopped:
         raise Refusal("not_ready", f"Projections are stopped: {', '.join(stopped)}.")
     return Health()

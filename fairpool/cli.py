@@ -33,6 +33,7 @@ from fairpool.core import Died
 from fairpool.demo import NothingToPlay, WeekPlayedAlready
 from fairpool.embedded import EmbeddedServerError
 from fairpool.exports.movements import UnbookableEvent
+from fairpool.log_keys import KeySigns, NotVouchedFor
 from fairpool.money import MoneyMisconfigured
 from fairpool.secrets_file import SecretUnusable
 from fairpool.servers import NotConfigured
@@ -51,10 +52,12 @@ _MENDABLE = (
     EmbeddedServerError,
     FeedFileError,
     FileNotFoundError,
+    KeySigns,
     LedgerError,
     MoneyMisconfigured,
     NflverseError,
     NotConfigured,
+    NotVouchedFor,
     NothingToPlay,
     OperationalError,
     PermissionError,

@@ -26,6 +26,10 @@ class NotVouchedFor(Exception):
     """No checkpoint of the office by the old key covers the new one, so the old one was not put away."""
 
 
+class KeySigns(Exception):
+    """The key that is to be retired is the one that signs: nothing would be signed any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogRotation:
     """What a rotation came to. `to_set` is the setting to make where the key comes from the settings, else None."""
@@ -36,7 +40,12 @@ class LogRotation:
 
 
 def notary(settings: Settings, ledger: Ledger, *, signer: Callable[[], Signer] | None = None) -> Notary:
-    """Build the notary of a ledger; it asks for the key each time it signs, so it takes up a new one."""
+    """Build the notary of a ledger; it asks for the key each time it signs, so it takes up a new one.
+
+    Raises SecretUnusable where the settings have a key that is none.
+    """
+    if settings.log_key is not None:
+        log_signer(settings)
     return Notary(
         ledger,
         trees=Trees(ledger.datastore),
@@ -60,12 +69,14 @@ def rotate_log_key(settings: Settings, ledger: Ledger, *, actor: str) -> LogRota
     take_next_log_key(settings)
     for key in publishing.keys(ledger):
         if key.purpose == PURPOSE and key.retired_at is None and key.key_id != new.key_id.hex():
-            retire_log_key(ledger, key_id=key.key_id, actor=actor)
+            retire_log_key(settings, ledger, key_id=key.key_id, actor=actor)
     return LogRotation(old.verifier, new, None)
 
 
-def retire_log_key(ledger: Ledger, *, key_id: str, actor: str) -> None:
-    """Let a key sign no more checkpoints; what it has signed stands. Raises KeyNotInUse."""
+def retire_log_key(settings: Settings, ledger: Ledger, *, key_id: str, actor: str) -> None:
+    """Let a key sign no more checkpoints; what it has signed stands. Raises KeyNotInUse, KeySigns."""
+    if key_id == log_signer(settings).verifier.key_id.hex():
+        raise KeySigns(f"key {key_id} signs here: `fairpool keys rotate --log` makes its successor first")
     publishing.retire_key(ledger, key_id=key_id, actor=actor, request=f"key/{key_id}/retire")
 
 

@@ -99,6 +99,7 @@ class JournalProjection(Projection):
 
     name = "journal"
     tables = (JournalEntry, JournalPool, JournalStake)
+    IS_EVIDENCE = True
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The entry's pool, and the bet that is resolved."""

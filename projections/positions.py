@@ -36,11 +36,15 @@ class ProjectionStatus:
 class Positions:
     """The positions of some projections, by name. Changes are made on the connection of the caller's transaction."""
 
-    def __init__(self, datastore: Datastore, names: Sequence[str]) -> None:
+    def __init__(self, datastore: Datastore, names: Sequence[str], *, moved: threading.Condition | None = None) -> None:
         self.names = tuple(names)
         self._datastore = datastore
         self._sql = queries("projections", "positions.sql")
-        self._moved = threading.Condition()
+        self._moved = moved or threading.Condition()
+
+    def among(self, names: Sequence[str]) -> Positions:
+        """Return the positions of some of these projections alone; who waits on either is woken by both."""
+        return Positions(self._datastore, names, moved=self._moved)
 
     def behind(self) -> list[str]:
         """Return the logs with news for a projection that is not stopped there."""

@@ -18,10 +18,14 @@ class ProjectionStopped(Exception):
 
 
 class Projection(ABC):
-    """One read model. `name` names it to operators, and its `.sql` file; `tables` are the types of its rows."""
+    """One read model. `name` names it to operators, and its `.sql` file; `tables` are the types of its rows.
+
+    `IS_EVIDENCE`: it is there for auditors. No player's read waits for it, and the service is ready without it.
+    """
 
     name: ClassVar[str]
     tables: ClassVar[tuple[type[Row], ...]]
+    IS_EVIDENCE: ClassVar[bool] = False
 
     @abstractmethod
     def keys(self, fact: Fact) -> Iterable[Key]:

@@ -27,12 +27,16 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs projections. Any number of runners, in any processes, may work on the same database."""
+    """Runs projections. Any number of runners, in any processes, may work on the same database.
+
+    `positions` are those of all of them, `reading` those of the ones that players and operators read.
+    """
 
     def __init__(self, datastore: Datastore, projections: Sequence[Projection]) -> None:
         self._datastore = datastore
         self._projections: Mapping[str, Projection] = {each.name: each for each in projections}
         self.positions = Positions(datastore, tuple(self._projections))
+        self.reading = self.positions.among([each.name for each in projections if not each.IS_EVIDENCE])
 
     def run(self, stop: threading.Event) -> None:
         """Follow the logs until `stop` is set. Projections that were stopped by an error try again first."""

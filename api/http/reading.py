@@ -111,7 +111,7 @@ def _wait(services: Services, log: str, position: int) -> bool:
             return True
     except LogNotOpen:
         return True
-    return services.runner.wait_for(log, position, timeout=services.reads_wait.total_seconds())
+    return services.runner.reading.wait_for(log, position, timeout=services.reads_wait.total_seconds())
 
 
 WeekNamed = Annotated[str, Depends(week_named)]

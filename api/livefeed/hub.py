@@ -59,7 +59,7 @@ class Hub:
         self.limits = limits
         self.threads = Threads(limits.threads)
         self._ledger = ledger
-        self._positions = runner.positions
+        self._positions = runner.reading
         self._standings = StandingsReader(ledger.datastore, players)
         self._seats: Counter[UUID] = Counter()
         self._followers: dict[str, Follower] = {}

@@ -86,7 +86,7 @@ def retire(
 ) -> None:
     """Let a key of checkpoints sign no more; what it has signed stands. Needed where keys come from the settings."""
     with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        retire_log_key(built.ledger, key_id=key_id, actor=f"operator:{getpass.getuser()}")
+        retire_log_key(context.obj, built.ledger, key_id=key_id, actor=f"operator:{getpass.getuser()}")
     say(f"Key {key_id} is retired.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.api.world import World, serving
+from tests.examples import WEEK
 
 
 def test_a_migrated_service_is_ready(world: World) -> None:
@@ -29,6 +30,19 @@ def test_a_stopped_projection_is_not_ready(world: World) -> None:
     answer = world.client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
     assert "bets" in answer.json()["detail"]
+
+
+def test_readers_do_not_wait_for_what_only_auditors_read(world: World) -> None:
+    """With the tree and the journal stopped the service is ready, and a read waits for its position without them."""
+    world.open_week()
+    with world.ledger.datastore.connection() as connection:
+        connection.execute(
+            "INSERT INTO projection_positions (name, log, error)"
+            " SELECT name, log, 'poison' FROM heads, unnest(ARRAY['tree', 'journal']) AS n(name)"
+        )
+    world.project()
+    assert world.client.get("/readyz").status_code == 200
+    assert world.client.get(f"/api/weeks/{WEEK}", params={"after": f"{WEEK}:1"}).status_code == 200
 
 
 def test_the_index_names_paths_that_answer(world: World) -> None:

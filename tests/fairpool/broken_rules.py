@@ -200,10 +200,6 @@ BROKEN_OFFICE: dict[str, tuple[Break, str]] = {
 
 BROKEN_PROMISES: dict[str, tuple[Break, str]] = {
     "rules that nobody published": (change("office.rule_set_published", rules_hash="0"), "were never published"),
-    "rules that came afterwards": (
-        say("office.rule_set_published", recorded_at="2026-11-30T00:00:00.000000Z"),
-        "were published afterwards",
-    ),
     "chain that nobody anchored": (change("office.seed_chain_anchored", anchor="00" * 32), "leads to no anchor"),
     "other root": (change("office.week_finalised", root="00" * 32), "the office lists 00"),
     "other size": (add("office.week_finalised", size=1), "the log ends before"),

@@ -64,7 +64,8 @@ def test_chain_is_no_longer_than_was_said() -> None:
         (seed(0), "ab" * 32, [anchored()], []),
         (seed(3), None, [anchored()], ["it is the first week, and its commitment is not the chain's anchor"]),
         (seed(3), seed(2), [anchored()], [f"the seed revealed before is {seed(2)}, the commitment {seed(3)}"]),
-        (seed(0), None, [anchored(at=STARTS_AT)], ["the chain was anchored afterwards, at office:2"]),
+        # The clocks of two logs are not compared: an office that runs behind tells no lie.
+        (seed(0), None, [anchored(at=STARTS_AT)], []),
         (
             "ab" * 32,
             None,

@@ -18,6 +18,7 @@ from api.identity.keys import ApiKeys
 from api.identity.revocations import Revocations
 from fairpool.cli import application
 from fairpool.clocks import system_clock
+from fairpool.log_keys import KeySigns
 from feeds.checkpoints import Checkpoints
 from ledger.datastore import Datastore
 from ledger.facts import fact_of
@@ -123,11 +124,12 @@ def test_a_new_key_of_checkpoints_is_vouched_for_by_the_old_one(run: Run, dsn: s
 def test_a_key_of_checkpoints_from_the_settings_is_retired_when_the_new_one_is_set(
     run: Run, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked again before it is set, the rotation names the same new key; once it is set, another."""
+    """Asked again before it is set, the rotation names the same new key; the old one signs on until then."""
     monkeypatch.setenv("FAIRPOOL_LOG_KEY", "07" * 32)
     old = Signer("fairpool.local", bytes([7]) * 32).verifier
     to_set = run("rotate", "--log").stdout.strip()
     assert run("rotate", "--log").stdout.strip() == to_set
+    assert isinstance(run("retire", old.key_id.hex()).exception, KeySigns)
     name, _, value = to_set.partition("=")
     monkeypatch.setenv(name, value)
     assert run("retire", old.key_id.hex()).exit_code == 0
