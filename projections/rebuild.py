@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from projections.catalogue import projections
 from projections.positions import Positions
 from projections.projection import Projection
 from projections.rows import Row, Rows, columns
-from projections.tables import draft, first_difference, load, replace, save
+from projections.tables import draft, drop_draft, first_difference, load, replace, save
 
 FACTS_A_BATCH: Final = 5_000
 Progress = Callable[[int, int], None]
@@ -84,16 +84,13 @@ def verify(
     told = _Told(progress, total=sum(head for _, head in heads))
     differences: list[Difference] = []
     for recorder, _ in heads:
-        with datastore.connection() as connection, connection.transaction():
-            cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            positions = Positions(datastore, [each.name for each in chosen]).at(connection, recorder.log)
-            folds = [_Expected(connection, recorder.log, each, until=positions[each.name]) for each in chosen]
-            for facts in _pages(recorder, until=max(positions.values()), limit=facts_a_batch):
+        with datastore.connection() as connection:
+            folds = [_Expected(connection, recorder.log, each) for each in chosen]
+            try:
+                differences += _differences(connection, datastore, recorder, folds, told, limit=facts_a_batch)
+            finally:
                 for expected in folds:
-                    expected.fold(facts)
-                told.further(len(facts))
-            found = [expected.first_difference() for expected in folds]
-            differences += [difference for difference in found if difference is not None]
+                    expected.forget()
     return differences
 
 
@@ -135,53 +132,94 @@ def _exchange(datastore: Datastore, recorder: LogRecorder, projection: Projectio
         positions.advance(connection, recorder.log, [projection.name], head)
 
 
+def _differences(
+    connection: Connection[Any],
+    datastore: Datastore,
+    recorder: LogRecorder,
+    folds: Sequence[_Expected],
+    told: _Told,
+    *,
+    limit: int,
+) -> list[Difference]:
+    """Fold a log up to where its projections stand, then, in one snapshot, what they took meanwhile, and compare.
+
+    So no snapshot is held for long, which would keep the database from cleaning up.
+    """
+    positions = Positions(datastore, [expected.name for expected in folds])
+    _fold(recorder, folds, positions.at(connection, recorder.log), told, limit=limit)
+    with connection.transaction():
+        cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        _fold(recorder, folds, positions.at(connection, recorder.log), told, limit=limit)
+        found = [expected.first_difference() for expected in folds]
+    return [difference for difference in found if difference is not None]
+
+
+def _fold(
+    recorder: LogRecorder, folds: Sequence[_Expected], positions: Mapping[str, int], told: _Told, *, limit: int
+) -> None:
+    behind = [expected for expected in folds if expected.position < positions[expected.name]]
+    if behind:
+        after, until = min(each.position for each in behind), max(positions[each.name] for each in behind)
+        for facts in _pages(recorder, after=after, until=until, limit=limit):
+            for expected in behind:
+                expected.fold(facts, until=positions[expected.name])
+            told.further(len(facts))
+
+
 class _Expected:
     """The rows that a log comes to: those of the last batch in memory, those of earlier ones in drafts of the tables.
 
     So a log of any length takes the memory of a batch, and one that is no longer than a batch no draft.
     """
 
-    def __init__(self, connection: Connection[Any], log: str, projection: Projection, *, until: int) -> None:
+    def __init__(self, connection: Connection[Any], log: str, projection: Projection) -> None:
+        self.name = projection.name
+        self.position = 0
         self._connection = connection
         self._log = log
         self._projection = projection
-        self._until = until
         self._rows = Rows()
-        self._has_begun = False
-        self._has_drafts = False
+        self._drafts: list[type[Row]] = []
 
-    def fold(self, facts: Sequence[Fact]) -> None:
-        """Fold what of the next batch the projection has come to; raises ProjectionStopped."""
-        facts = [fact for fact in facts if fact.position <= self._until]
+    def fold(self, facts: Sequence[Fact], *, until: int) -> None:
+        """Fold what of the next batch is news, up to a position; raises ProjectionStopped."""
+        facts = [fact for fact in facts if self.position < fact.position <= until]
         if not facts:
             return
-        if self._has_begun:
+        if self.position:
             self._put_away()
             self._rows = load(self._connection, self._log, self._projection.touched(facts), drafts=True)
         self._projection.fold(self._rows, facts)
-        self._has_begun = True
+        self.position = facts[-1].position
 
     def first_difference(self) -> Difference | None:
         """Return the first difference to the rows that are stored."""
-        if self._has_drafts:
+        if self._drafts:
             self._put_away()
         for row_type in self._projection.tables:
-            rows = None if self._has_drafts else self._rows.all(row_type).values()
+            rows = None if self._drafts else self._rows.all(row_type).values()
             found = first_difference(self._connection, self._log, row_type, rows)
             if found is not None:
                 expected, stored = found
                 row = stored if expected is None else expected
                 assert row is not None
-                place = (self._projection.name, self._log, self._until, row_type.TABLE, row.key)
+                place = (self.name, self._log, self.position, row_type.TABLE, row.key)
                 return Difference(*place, *_first_column(expected, stored))
         return None
 
+    def forget(self) -> None:
+        """Drop the drafts."""
+        for row_type in self._drafts:
+            drop_draft(self._connection, row_type)
+        self._drafts = []
+
     def _put_away(self) -> None:
-        if not self._has_drafts:
+        if not self._drafts:
             for row_type in self._projection.tables:
                 draft(self._connection, row_type)
-            self._has_drafts = True
+                self._drafts.append(row_type)
         save(self._connection, self._log, self._rows.changes(), drafts=True)
+        self._rows = Rows({})
 
 
 def _first_column(expected: Row | None, found: Row | None) -> tuple[str | None, Any, Any]:

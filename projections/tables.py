@@ -25,8 +25,9 @@ _REMOVE: Final = SQL("DELETE FROM {table} WHERE log = %(log)s AND {key} = ANY (%
 _CLEAR: Final = SQL("DELETE FROM {table} WHERE log = %(log)s")
 _COPY: Final = SQL("COPY {table} ({columns}) FROM STDIN")
 _DRAFT: Final = SQL(
-    "CREATE TEMPORARY TABLE {draft} (LIKE {table} INCLUDING DEFAULTS, PRIMARY KEY ({key}, log)) ON COMMIT DROP"
+    "CREATE TEMPORARY TABLE {draft} (LIKE {table} INCLUDING DEFAULTS, PRIMARY KEY ({key}, log)) WITH (fillfactor = 50)"
 )
+_DROP_DRAFT: Final = SQL("DROP TABLE IF EXISTS {draft}")
 _GIVEN: Final = SQL("json_populate_recordset(NULL::{table}, %(rows)s::json)")
 _COMPARE: Final = SQL("""SELECT {expected_columns}, {found_columns}
 FROM (SELECT * FROM {expected}) expected
@@ -49,7 +50,7 @@ def load(connection: Connection[Any], log: str, keys: Keys, *, drafts: bool = Fa
 def save(connection: Connection[Any], log: str, changes: Iterable[Changes], *, drafts: bool = False) -> None:
     """Write what a fold changed, by at most three statements per table, in the caller's transaction.
 
-    With `drafts` it is written to the tables' drafts, and so is nowhere after the transaction (see `draft`).
+    With `drafts` it is written to the drafts of the tables.
     """
     cursor = cursor_on(connection)
     for row_type, added, changed, removed in changes:
@@ -73,11 +74,17 @@ def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: It
 
 
 def draft(connection: Connection[Any], row_type: type[Row]) -> None:
-    """Make an empty draft of a table: a temporary table of the same columns, for the caller's transaction.
+    """Make an empty draft of a table: a temporary table of the same columns, for this connection alone.
 
-    It has a name of its own. One that hid the table would be missed by statements that were prepared before.
+    It has a name of its own: one that hid the table would be missed by statements that were prepared before. Each
+    change of it is best committed, as PostgreSQL keeps all versions of a row that one transaction wrote.
     """
     cursor_on(connection).execute(_query(_DRAFT, row_type))
+
+
+def drop_draft(connection: Connection[Any], row_type: type[Row]) -> None:
+    """Drop the draft of a table, if there is one."""
+    cursor_on(connection).execute(_query(_DROP_DRAFT, row_type))
 
 
 def first_difference(

@@ -56,7 +56,7 @@ def test_live_rows_equal_rebuilt_rows(
     while runner.step(limit=limits[-1]):
         pass
     assert all(status.lag == 0 and status.error is None for status in runner.status())
-    assert verify(datastore, log=book.log, facts_a_batch=7 * limits[0]) == []
+    assert verify(datastore, log=book.log, facts_a_batch=40 + limits[0]) == []
     rebuild(datastore, log=book.log)
     assert verify(datastore, log=book.log) == []
 

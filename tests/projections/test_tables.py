@@ -71,11 +71,11 @@ def test_a_log_is_replaced_alone(datastore: Datastore) -> None:
 
 
 def test_what_is_saved_as_a_draft_is_nowhere_else(datastore: Datastore) -> None:
-    """A draft is empty at first; the table stays as it is, and the draft goes with the transaction."""
+    """A draft is empty at first, and the table stays as it is; once dropped, it can be made anew."""
     saved(datastore, BARE, found={BARE.key: None})
     changed = replace(BARE, suspended="feed")
-    for _ in range(2):
-        with datastore.connection() as connection, connection.transaction():
+    with datastore.connection() as connection:
+        for _ in range(10):
             tables.draft(connection, Market)
             for row, found in ((BARE, None), (changed, BARE)):
                 rows = tables.load(connection, LOG, {Market: [BARE.key]}, drafts=True)
@@ -83,7 +83,8 @@ def test_what_is_saved_as_a_draft_is_nowhere_else(datastore: Datastore) -> None:
                 rows.put(row)
                 tables.save(connection, LOG, rows.changes(), drafts=True)
             assert tables.first_difference(connection, LOG, Market, None) == (changed, BARE)
-        assert rows_of(datastore, LOG) == [BARE]
+            tables.drop_draft(connection, Market)
+    assert rows_of(datastore, LOG) == [BARE]
 
 
 def test_the_first_difference_is_that_of_the_lowest_key(datastore: Datastore) -> None:
