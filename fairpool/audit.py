@@ -93,7 +93,7 @@ def replay(recorder: LogRecorder, *, progress: Progress, until: int | None = Non
     end = None if until is None else Until(position=min(until, whole.size))
     audited = replay_source(whole, progress=progress, until=end)
     if until is None:
-        audited.differences.extend(str(each) for each in verify(recorder.store, log=recorder.log))
+        audited.differences.extend(str(each) for each in verify(recorder.store, log=recorder.log, progress=progress))
     return audited
 
 

@@ -104,7 +104,7 @@ def _decode_special(wanted: type, value: Any) -> Any:
     raise TypeError(f"{wanted.__name__} has no place in an event")
 
 
-class _Line(msgspec.Struct, kw_only=True):
+class ExportLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """An export line. Its fields stand in their canonical order, which is quicker than sorting them each time."""
 
     actor: str
@@ -207,7 +207,7 @@ def export_line(record: Record) -> bytes:
     Merkle tree of the log hashes.
     """
     return _LINE.encode(
-        _Line(
+        ExportLine(
             actor=record.actor,
             cause=record.cause,
             data=msgspec.Raw(record.state),
@@ -221,27 +221,3 @@ def export_line(record: Record) -> bytes:
             version=record.version,
         )
     )
-
-
-def record_in(line: bytes) -> Record:
-    """Return the record whose export line this is; raises UnreadableEvent where it is none."""
-    try:
-        said = read_as(_Line, line)
-        record = Record(
-            log=said.log,
-            position=said.position,
-            stream=said.stream,
-            version=said.version,
-            topic=said.type,
-            schema=said.schema,
-            state=bytes(said.data),
-            recorded_at=Instant.parse(said.recorded_at),
-            actor=said.actor,
-            request=said.request,
-            cause=said.cause,
-        )
-    except (msgspec.DecodeError, ValueError) as error:
-        raise UnreadableEvent(f"{line[:80]!r} is no export line: {error}") from error
-    if export_line(record) != line:
-        raise UnreadableEvent(f"{record.token}: the line is not written as an export writes it")
-    return record

@@ -38,6 +38,9 @@ def replay(
     from_: Annotated[
         Path | None, typer.Option("--from", help="An export, in place of the database: a folder or a file of lines.")
     ] = None,
+    projections: Annotated[
+        bool, typer.Option(help="Also compare the projections, row by row: most of the work on a large log.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Recompute a week's books from its events; at the end of a log here, hold the projections against them."""
@@ -48,7 +51,7 @@ def replay(
                 source = FileSource(events_file(from_, log))
                 result = audit.replay_source(source, progress=progress, until=basis, entry=account)
             else:
-                result = _of_database(context, log, basis, account, progress)
+                result = _of_database(context, log, basis, account, progress, projections=projections)
         if account is not None and not result.statement:
             raise NotVerifiable(f"entry {account} has no account in {log} {result.basis}")
     if as_json:
@@ -99,11 +102,17 @@ def _show_verdict(result: audit.Audit) -> None:
 
 
 def _of_database(
-    context: typer.Context, log: str, until: audit.Until | None, entry: UUID | None, progress: audit.Progress
+    context: typer.Context,
+    log: str,
+    until: audit.Until | None,
+    entry: UUID | None,
+    progress: audit.Progress,
+    *,
+    projections: bool,
 ) -> audit.Audit:
     with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
         recorder = built.ledger.recorder(log)
-        if until is None and entry is None:
+        if until is None and entry is None and projections:
             return audit.replay(recorder, progress=progress)
         return audit.replay_source(RecorderSource(recorder), progress=progress, until=until, entry=entry)
 

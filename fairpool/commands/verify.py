@@ -31,6 +31,9 @@ def verify(
     key: Annotated[
         list[str] | None, typer.Option(help="A verifier key that counts; by default those that the office published.")
     ] = None,
+    projections: Annotated[
+        bool, typer.Option(help="Also compare the projections, row by row: most of the work on a large log.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the first difference of each kind, `<kind>: <where>: <what>`; nothing at all if there is none."""
@@ -39,7 +42,7 @@ def verify(
     try:
         keys = [Verifier.parse(text) for text in key or ()]
         verified = []
-        for each in _verified(context, log, from_, keys):
+        for each in _verified(context, log, from_, keys, projections=projections):
             verified.append(each)
             _tell(each, is_quiet=as_json)
     except (NoteError, NotVerifiable) as error:
@@ -52,14 +55,17 @@ def verify(
         raise typer.Exit(1)
 
 
-def _verified(context: typer.Context, log: str | None, place: Path | None, keys: list[Verifier]) -> Iterator[Verified]:
+def _verified(
+    context: typer.Context, log: str | None, place: Path | None, keys: list[Verifier], *, projections: bool
+) -> Iterator[Verified]:
     with progress_bar(f"verifying {log or 'everything'}") as progress:
         if place is not None:
             yield from _all_or(ExportVerifier(place, keys=keys), log, progress)
             return
         with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
             folder = built.settings.checkpoints_folder
-            yield from _all_or(DatabaseVerifier(built.ledger, folder=folder, keys=keys), log, progress)
+            verifier = DatabaseVerifier(built.ledger, folder=folder, keys=keys, projections=projections)
+            yield from _all_or(verifier, log, progress)
 
 
 def _all_or(verifier: DatabaseVerifier | ExportVerifier, log: str | None, progress: Progress) -> Iterator[Verified]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 
-from ledger.facts import Record, canonical
+from ledger.facts import ExportLine, Record, canonical
 from ledger.instants import Instant
 
 
@@ -26,27 +25,11 @@ class Leaf(NamedTuple):
     trouble: str = ""
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """A line. Its fields stand in their canonical order, so that writing it again shows whether it was canonical."""
-
-    actor: str
-    cause: str | None
-    data: msgspec.Raw
-    log: str
-    position: int
-    recorded_at: str
-    request: str
-    schema: int
-    stream: UUID
-    type: str
-    version: int
-
-
 class LineReader:
     """Reads lines, one after another. Those of one append share their time, which is read once."""
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_Envelope)
+        self._decoder = msgspec.json.Decoder(ExportLine)
         self._encoder = msgspec.json.Encoder()
         self._text = ""
         self._time: Instant
@@ -82,11 +65,6 @@ class LineReader:
             request=envelope.request,
             cause=envelope.cause,
         )
-
-
-def record_of(line: bytes) -> Record:
-    """Return the record of one line (without LF); raises LineError."""
-    return LineReader().record(line)
 
 
 def is_canonical(state: bytes) -> bool:

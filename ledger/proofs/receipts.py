@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from ledger.auditing.lines import LineError, LineReader
 from ledger.events import BetLost, BetWon, Event, PayoutCorrected, StakePlaced, StakeReturned
-from ledger.facts import Fact, UnknownTopic, UnreadableEvent, fact_of, record_in
+from ledger.facts import Fact, UnknownTopic, UnreadableEvent, fact_of
 from ledger.proofs.merkle import HASH_BYTES, ProofError, leaf_hash, verify_inclusion
 from ledger.proofs.notes import NUMBER, Checkpoint, NoteError, Verifier, decoded, open_checkpoint
 
@@ -131,8 +132,8 @@ def _fact(receipt: Receipt, verifiers: Sequence[Verifier]) -> Fact:
     """Return the event in a receipt, once it is proved, and in the place that it claims."""
     checkpoint = check(receipt, verifiers)
     try:
-        fact = fact_of(record_in(receipt.line))
-    except (UnknownTopic, UnreadableEvent) as error:
+        fact = fact_of(LineReader().record(receipt.line))
+    except (LineError, UnknownTopic, UnreadableEvent) as error:
         raise ReceiptError(f"the event at index {receipt.index} cannot be read: {error}") from error
     # A key speaks for the logs under its own name only, also where several are trusted.
     own = [verifier for verifier in verifiers if f"{verifier.name}/{fact.log}" == checkpoint.origin]

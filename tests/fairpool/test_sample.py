@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from decimal import Decimal
 
+from fairpool.crowd import entry_ids, next_id
 from fairpool.sample import nfl_week
 from feeds.feedfile import read_feed
 from feeds.messages import (
@@ -138,3 +139,11 @@ def test_revisions_grow_and_overtime_has_its_regulation_score() -> None:
     regulation = revisions["2024_10_NYG_CAR"][-1].regulation
     assert regulation is not None
     assert (regulation.home, regulation.away) == (17, 17)
+
+
+def test_another_seed_brings_other_entries() -> None:
+    """Whose week a demo is follows from its seed: the same ids come from the same one, others from another."""
+    first, again, other = entry_ids(1), entry_ids(1), entry_ids(2)
+    ids = [next_id(first) for _ in range(3)]
+    assert ids == [next_id(again) for _ in range(3)]
+    assert not set(ids) & {next_id(other) for _ in range(3)}
