@@ -260,7 +260,7 @@ def _strangers(strangers: Strangers) -> dict[str, Any]:
     """Return what verify_week.py found, and who added up the journal."""
     journal = strangers.journal
     return {
-        "verified": strangers.verdict.is_ok,
+        "verified": None if strangers.verdict is None else strangers.verdict.is_ok,
         "journal": None if journal is None else {"by": journal.by, "agrees": journal.agrees},
     }
 

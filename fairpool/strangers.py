@@ -35,16 +35,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """What they found in a folder. `journal` is None where neither hledger nor Beancount is installed."""
+    """What they found in a folder. Who could not be asked, as a program is not here, is None."""
 
     folder: Path
-    verdict: Verdict
+    verdict: Verdict | None
     journal: Opinion | None
 
     @property
     def are_content(self) -> bool:
         """Whether nobody found a difference."""
-        return self.verdict.is_ok and (self.journal is None or self.journal.agrees)
+        return (self.verdict is None or self.verdict.is_ok) and (self.journal is None or self.journal.agrees)
 
 
 def invite(built: Core, *, week: str, folder: Path) -> Strangers:
@@ -69,13 +69,18 @@ def sign(built: Core) -> None:
         _wait_for_trees(built)
 
 
-def verify_alone(folder: Path, *, office: Path, keys: tuple[str, ...]) -> Verdict:
-    """Run `verify_week.py` on an export, in a bare virtual environment in which none of our packages is."""
+def verify_alone(folder: Path, *, office: Path, keys: tuple[str, ...], program: Path = VERIFIER) -> Verdict | None:
+    """Run `verify_week.py` on an export, in a bare virtual environment in which none of our packages is.
+
+    Returns None where the program is not here: it stands beside the source, and is no part of an installed package.
+    """
+    if not program.exists():
+        return None
     with tempfile.TemporaryDirectory(prefix="fairpool-stranger-") as bare:
         venv.create(bare, with_pip=False, symlinks=True)
         python = Path(bare, "bin", "python")
         named = [word for key in keys for word in ("--key", key)]
-        command = [str(python), "-I", str(VERIFIER), str(folder), *named, "--office", str(office)]
+        command = [str(python), "-I", str(program), str(folder), *named, "--office", str(office)]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     return Verdict(done.returncode == 0, (done.stdout + done.stderr).strip())
 

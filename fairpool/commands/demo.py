@@ -76,7 +76,10 @@ def _show(outcome: playing.Outcome) -> None:
 
 
 def _show_strangers(strangers: Strangers) -> None:
-    typer.echo(f"verify_week.py: {strangers.verdict.said}")
+    verdict = strangers.verdict
+    typer.echo(
+        f"verify_week.py: {'it is not here, take it from docs/ of the source' if verdict is None else verdict.said}"
+    )
     journal = strangers.journal
     if journal is None:
         typer.echo("journal: neither hledger nor Beancount is here to add it up")

@@ -40,9 +40,10 @@ def test_the_sample_week_with_250_players_comes_out_audited(tmp_path: Path) -> N
 
 
 def test_the_same_seed_plays_the_same_week() -> None:
-    """Two demos with the same feed, players, bets and seed end with the same standings."""
+    """Two demos with the same feed, players, bets and seed end with the same standings; another seed does not."""
     small = ("--players", "12", "--bets", "60")
-    first, again = demo(*small), demo(*small)
+    first, again, other = demo(*small), demo(*small), demo(*small, "--seed", "2")
+    assert first["standings_hash"] == again["standings_hash"] != other["standings_hash"]
     assert {**first, "seconds": None} == {**again, "seconds": None}
 
 
