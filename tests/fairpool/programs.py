@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ with EmbeddedServers(Path(sys.argv[1])) as servers:
     with psycopg.connect(servers.dsn) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS note (text text)")
         connection.execute("INSERT INTO note VALUES ('kept')")
-    print(json.dumps({"dsn": servers.dsn, "url": servers.url}), flush=True)
     try:
+        print(json.dumps({"dsn": servers.dsn, "url": servers.url}), flush=True)
         sys.stdin.read()
     except KeyboardInterrupt:
         with psycopg.connect(servers.dsn) as connection:
@@ -58,21 +58,23 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return done
 
 
-def processes_in(folder: Path) -> set[int]:
-    """The processes whose working folder is `folder` or below, as is that of each server and its guardian."""
-    found = set()
+def commands_in(folder: Path) -> dict[int, bytes]:
+    """What runs with `folder` or one below as its working folder, as each server and its guardian do: command by id."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            home = Path(os.readlink(process / "cwd"))
-        except OSError:
-            continue
-        if home.is_relative_to(folder.resolve()):
-            found.add(int(process.name))
+        # A server's own short-lived workers may end while we look.
+        with suppress(OSError):
+            if Path(os.readlink(process / "cwd")).is_relative_to(folder.resolve()):
+                found[int(process.name)] = (process / "cmdline").read_bytes()
     return found
 
 
+def processes_in(folder: Path) -> set[int]:
+    return set(commands_in(folder))
+
+
 def guardians_in(folder: Path) -> set[int]:
-    return {pid for pid in processes_in(folder) if b"guardian.py" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid, command in commands_in(folder).items() if b"guardian.py" in command}
 
 
 def postmaster(data: Path) -> int:
