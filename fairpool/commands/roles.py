@@ -1,4 +1,7 @@
-"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`, `publish`, `pay`."""
+"""One role a process, for production: `api`, `project`, `feed`, `settle`, `clock`, `publish`, `pay`.
+
+What only one role needs, that one imports: a settler starts without the web server, and the API without NATS.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from fairpool import loop
-from fairpool.core import Core, Died, core, feed_consumer, ledger_stream, payments
+from fairpool.core import Core, Died, core, payments
 from fairpool.servers import Addresses, database, stream
-from fairpool.web import serving
 
 Role = Callable[[Core, Addresses], Awaitable[None]]
 
 
 def api(context: typer.Context) -> None:
     """Answer HTTP."""
+    from fairpool.web import serving
 
     async def role(built: Core, _: Addresses) -> None:
         async with payments(built, works=False), serving(built) as url:
@@ -28,10 +31,10 @@ def api(context: typer.Context) -> None:
 
 
 def project(context: typer.Context) -> None:
-    """Keep the projections up to date."""
+    """Keep the projections up to date, and make the generations that are asked for."""
 
     async def role(built: Core, _: Addresses) -> None:
-        built.start("projections", built.projections.run)
+        built.start_projections()
         await stopped(built)
 
     _run(context, role)
@@ -39,6 +42,7 @@ def project(context: typer.Context) -> None:
 
 def feed(context: typer.Context) -> None:
     """Take games, quotes and results from NATS."""
+    from fairpool.streams import feed_consumer
 
     async def role(built: Core, _: Addresses) -> None:
         with stream(context.obj) as addresses:
@@ -59,10 +63,10 @@ def settle(context: typer.Context) -> None:
 
 
 def clock(context: typer.Context) -> None:
-    """Do what falls due: draws, locks, closes, deadlines, finals."""
+    """Do what falls due: draws, locks, closes, deadlines, finals; mind silent sources and vanished games."""
 
     async def role(built: Core, _: Addresses) -> None:
-        built.start("clock", built.deadlines.run)
+        built.start_clock()
         await stopped(built)
 
     _run(context, role)
@@ -70,6 +74,7 @@ def clock(context: typer.Context) -> None:
 
 def publish(context: typer.Context) -> None:
     """Sign checkpoints of the logs, and send events and checkpoints out on NATS."""
+    from fairpool.streams import ledger_stream
 
     async def role(built: Core, _: Addresses) -> None:
         with stream(context.obj) as addresses:
@@ -90,11 +95,15 @@ def pay(context: typer.Context) -> None:
     _run(context, role)
 
 
-async def stopped(built: Core) -> None:
-    """Wait for SIGINT or SIGTERM; raises Died where a part ended by itself."""
+def heed_signals(built: Core) -> None:
+    """Let SIGINT and SIGTERM stop the service, from before it says that it runs: it may be stopped right then."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, built.stop.set)
+
+
+async def stopped(built: Core) -> None:
+    """Wait until the service is to stop (see `heed_signals`); raises Died where a part ended by itself."""
     while not built.stop.is_set():
         await asyncio.sleep(0.1)
     if built.died:
@@ -107,4 +116,5 @@ def _run(context: typer.Context, role: Role) -> None:
 
 
 async def _as_coroutine(role: Role, built: Core, addresses: Addresses) -> None:
+    heed_signals(built)
     await role(built, addresses)

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime, timedelta
-from typing import Annotated, Final
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
 from fairpool import loop
-from fairpool.clocks import HandClock, system_clock
-from fairpool.commands.roles import stopped
-from fairpool.core import Core, core, feed_consumer, ledger_stream, payments
-from fairpool.crowd import crowd
-from fairpool.demo import Plan, plan
-from fairpool.play import Play
-from fairpool.sample import nfl_week
-from fairpool.sandbox.sandbox import Sandbox
-from fairpool.sandbox.standing_in import point_at, standing_in
+from fairpool.clocks import system_clock
+from fairpool.commands.roles import heed_signals, stopped
+from fairpool.core import Core, core, payments
 from fairpool.servers import Addresses, servers
 from fairpool.settings import Settings
+from fairpool.streams import feed_consumer, ledger_stream
 from fairpool.web import serving
-from ledger import drawing
-from ledger.rules import Rules
-from ledger.weeks import ends_at, starts_at
-
-SAMPLE_PLAYERS: Final = 24
-SAMPLE_BETS: Final = 96
-# The sample opens on Wednesday noon, New York: everything is quoted, nothing has started.
-SAMPLE_OPENS: Final = timedelta(days=2, hours=12)
 
 
 def up(
@@ -47,16 +34,31 @@ def up(
         if sample and sandbox:
             raise typer.BadParameter("the sample week is free: choose --sample or --sandbox")
         if sample:
-            _up_with_sample(settings, addresses)
+            # Its players bring an HTTP client, which the service itself does not wait for.
+            from fairpool.commands.sample import up_with_sample
+
+            up_with_sample(settings, addresses)
         elif sandbox:
-            with standing_in(settings, system_clock) as (selling, provider):
-                _up(selling, addresses, provider)
+            _up_with_sandbox(settings, addresses)
         else:
             _up(settings, addresses)
     typer.echo("stopped")
 
 
-def _up(settings: Settings, addresses: Addresses, sandbox: Sandbox | None = None) -> None:
+def _up_with_sandbox(settings: Settings, addresses: Addresses) -> None:
+    # It brings Stripe's client, which a service that sells nothing does not wait for.
+    from fairpool.sandbox.standing_in import point_at, standing_in
+
+    with standing_in(settings, system_clock) as (selling, sandbox):
+
+        def tell(url: str) -> None:
+            point_at(sandbox, url)
+            typer.echo(f"sandbox   {sandbox.base_url}, in Stripe's place")
+
+        _up(selling, addresses, tell)
+
+
+def _up(settings: Settings, addresses: Addresses, tell: Callable[[str], None] = lambda url: None) -> None:
     async def run(built: Core) -> None:
         async with (
             feed_consumer(built, addresses.nats_url),
@@ -64,73 +66,21 @@ def _up(settings: Settings, addresses: Addresses, sandbox: Sandbox | None = None
             payments(built, works=True),
             serving(built) as url,
         ):
-            _greet(url, None)
-            if sandbox is not None:
-                point_at(sandbox, url)
-                typer.echo(f"sandbox   {sandbox.base_url}, in Stripe's place")
+            heed_signals(built)
+            greet(url, None)
+            tell(url)
             await stopped(built)
 
-    with core(settings, addresses.dsn) as built:
-        built.start("projections", built.projections.run)
+    with core(settings, addresses.dsn, clock=system_clock) as built:
+        built.start_projections()
         built.start("settler", built.settler.run)
-        built.start("clock", built.deadlines.run)
+        built.start_clock()
         built.start("notary", built.notary.run)
         loop.run(run(built))
 
 
-def _up_with_sample(settings: Settings, addresses: Addresses) -> None:
-    chosen = plan(nfl_week(), players=SAMPLE_PLAYERS, bets=SAMPLE_BETS, seed=1)
-    clock = HandClock(starts_at(chosen.week) - timedelta(hours=1))
-    settings = settings.model_copy(update={"opens_weeks": False, "confirm_signup": False})
-    with core(settings, addresses.dsn, clock=clock) as built:
-        built.start("projections", built.projections.run)
-        built.start("notary", built.notary.run)
-        loop.run(_run_sample(built, addresses.nats_url, chosen, clock))
-
-
-async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock) -> None:
-    is_new = chosen.week not in built.ledger.weeks()
-    if not is_new:
-        recorded_at = built.ledger.recorder(chosen.week).head().recorded_at
-        clock.set(max(clock(), recorded_at or clock()))
-    async with feed_consumer(built, nats_url) as (publisher, consumer), ledger_stream(built, nats_url):
-        stage = Play(built, clock=clock, lines=chosen.lines, publisher=publisher, consumer=consumer)
-        async with serving(built, test_clock=stage) as url:
-            if is_new:
-                await _open_sample(built, stage, url, chosen)
-            living = asyncio.create_task(_live(built, stage), name="simulated time")
-            _greet(url, stage.now(), ends=ends_at(chosen.week), week=chosen.week)
-            await stopped(built)
-            living.cancel()
-            await asyncio.gather(living, return_exceptions=True)
-
-
-async def _open_sample(built: Core, stage: Play, url: str, chosen: Plan) -> None:
-    """Open the sample week, enrol simulated players, draw, and let them bet."""
-    typer.echo(f"opening the sample week {chosen.week} with {chosen.players} simulated players …")
-    # Who signs up at the sample comes after its draw, and wants to play.
-    rules = Rules(late_entry=True)
-    await asyncio.to_thread(
-        drawing.open_week, built.ledger, week=chosen.week, rules=rules, actor="operator:sample", request="sample"
-    )
-    async with crowd(url, size=chosen.players, seed=chosen.seed) as players:
-        await players.sign_up()
-        await players.enrol(chosen.week)
-        await stage.advance(starts_at(chosen.week) + SAMPLE_OPENS)
-        await players.bet(count=chosen.bets, picks=await players.picks(chosen.days), grant=rules.grant)
-
-
-async def _live(built: Core, stage: Play) -> None:
-    """React to what comes while the clock stands still; a failure here ends the service."""
-    try:
-        while True:
-            await asyncio.sleep(0.5)
-            await stage.react()
-    except Exception as error:
-        built.die(error)
-
-
-def _greet(url: str, now: datetime | None, *, ends: datetime | None = None, week: str = "") -> None:
+def greet(url: str, now: datetime | None, *, ends: datetime | None = None, week: str = "") -> None:
+    """Say where everything is; `now` is where the clock stands, if it is one that stands."""
     typer.echo(f"API       {url}/api")
     typer.echo(f"OpenAPI   {url}/api/openapi.json")
     typer.echo(f"health    {url}/healthz  {url}/readyz")
