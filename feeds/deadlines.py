@@ -20,7 +20,7 @@ from ledger.aggregate import LedgerError
 from ledger.beacon import RoundAwaited
 from ledger.book import Decision
 from ledger.ledger import Ledger
-from ledger.week import WeekNotOver, WeekNotResolved
+from ledger.week import CaseOpen, WeekNotOver, WeekNotResolved
 from ledger.weeks import following
 
 CLOCK: Final = "clock"
@@ -134,7 +134,7 @@ class Deadlines:
             if agenda.to_finalise:
                 closing.finalise_week(self._ledger, week=week, actor=CLOCK, request=request)
                 return 1
-        except (WeekNotResolved, WeekNotOver) as error:
+        except (WeekNotResolved, WeekNotOver, CaseOpen) as error:
             _log.info("%s", error)
         return 0
 
@@ -160,13 +160,14 @@ def _agenda(on: Decision) -> _Agenda:
     both = list(zip(games, settlements, strict=True))
     deadline: datetime = week.ends_at + week.rules.settlement_deadline
     is_closed = week.closed is not None
-    unsettled = [game.id for game, settlement in both if settlement.resolution == 0]
+    unsettled = [game.id for game, settlement in both if settlement.settling is None]
     never_ended = [game for game, settlement in both if not settlement.words]
     resolved = all(settlement.is_resolved for settlement in settlements)
     last = max((each.completed.position for each in settlements if each.completed is not None), default=0)
     is_news = week.settled is None or last > week.settled.position
     lockable = [game for game in games if game.locked is None and not game.moved_out]
     to_settle = is_closed and week.finalised is None and resolved and is_news
+    may_end = resolved and not to_settle and not any(case.is_open for case in on.cases())
     upcoming: list[datetime] = [week.starts_at, week.ends_at, *(game.starts_at for game in lockable)]
     if is_closed and unsettled:
         upcoming.append(deadline)
@@ -180,6 +181,6 @@ def _agenda(on: Decision) -> _Agenda:
         to_return=[game.id for game in never_ended if is_closed and game.is_postponed],
         to_void=unsettled if is_closed and on.now >= deadline else [],
         to_settle=to_settle,
-        to_finalise=week.final_at is not None and resolved and not to_settle and on.now >= week.final_at,
+        to_finalise=week.final_at is not None and may_end and on.now >= week.final_at,
         next_at=min((instant for instant in upcoming if instant > on.now), default=None),
     )

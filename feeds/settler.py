@@ -16,7 +16,7 @@ import psycopg
 
 from ledger import settling
 from ledger.aggregate import LedgerError
-from ledger.events import ResultRecorded, SettlementCompleted, WeekFinalised
+from ledger.events import BetsVoided, ResultRecorded, RulingLifted, SettlementCompleted, WeekFinalised
 from ledger.facts import fact_of
 from ledger.ids import settlement_stream
 from ledger.ledger import Ledger
@@ -27,12 +27,14 @@ from projections.runner import Runner
 
 BETS_A_CHUNK: Final = 500
 _PROJECTION_PATIENCE_SECONDS: Final = 30.0
-_TOPICS: Final = (ResultRecorded.TOPIC, SettlementCompleted.TOPIC, WeekFinalised.TOPIC)
+_TOPICS: Final = tuple(
+    event.TOPIC for event in (ResultRecorded, BetsVoided, RulingLifted, SettlementCompleted, WeekFinalised)
+)
 _log = logging.getLogger(__name__)
 
 
 class ProjectionBehind(Exception):
-    """The bets projection did not reach the result: see `fairpool projections status`."""
+    """The bets projection did not reach the result or the ruling: see `fairpool projections status`."""
 
 
 class Settler:
@@ -127,7 +129,11 @@ class Settler:
             for record in self._ledger.recorder(week).read_topics(*_TOPICS, after=self._read_to.get(week, 0)):
                 self._read_to[week] = record.position
                 match fact_of(record).event:
-                    case ResultRecorded(resolution=int(resolution), game_id=game_id):
+                    case (
+                        ResultRecorded(resolution=int(resolution), game_id=game_id)
+                        | BetsVoided(resolution=int(resolution), game_id=game_id)
+                        | RulingLifted(resolution=int(resolution), game_id=game_id)
+                    ):
                         self._resolutions[record.stream] = resolution
                         self._pending[settlement_stream(game_id)] = (week, game_id)
                     case SettlementCompleted(resolution=resolution):

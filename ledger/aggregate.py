@@ -14,11 +14,12 @@ from eventsourcing.domain import BaseAggregate
 from ledger.events import Event
 from ledger.facts import Fact
 from ledger.instants import Instant
+from ledger.mendable import Mendable
 
 _UNBORN = Instant.of(Instant.fromtimestamp(0).astimezone())
 
 
-class LedgerError(Exception):
+class LedgerError(Mendable):
     """A command was refused by a rule. `code` is the stable name that clients branch on."""
 
     code: ClassVar[str] = "refused"

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from py_arkworks_bls12381 import GT, G1Point, G2Point
-
 from ledger.aggregate import LedgerError
 from ledger.instants import Instant
 
@@ -92,6 +90,9 @@ def known_chains() -> Mapping[str, Chain]:
 
 def fault(chain: Chain, round: int, reading: Reading) -> str | None:
     """Say what is wrong with a reading, None if it is what the chain said at that round and nobody could make up."""
+    # Only who has a beacon waits for the import of its curve.
+    from py_arkworks_bls12381 import GT, G1Point, G2Point
+
     try:
         signature = bytes.fromhex(reading.signature)
         signed: G1Point | None = G1Point.from_compressed_bytes(signature)

@@ -13,11 +13,14 @@ from uuid import UUID
 
 from ledger.account import Account
 from ledger.aggregate import Aggregate, Context
+from ledger.case import Case, UnknownCase
 from ledger.entry import Registration
-from ledger.events import GameScheduled
+from ledger.events import CaseOpened, GameScheduled
 from ledger.facts import Fact, Record, fact_of
-from ledger.game import Game, UnknownMarket
+from ledger.game import Game, UnknownGame, UnknownMarket
 from ledger.ids import (
+    OFFICE,
+    case_id,
     market_id,
     office_stream,
     prize_id,
@@ -51,7 +54,13 @@ _BOARD_TOPICS = (
     "game.market_reopened",
     "game.locked",
     "game.unlocked",
+    "case.opened",
+    "case.proposed",
+    "case.approved",
+    "case.applied",
+    "case.closed",
 )
+_ON_BOARD = (GameScheduled.TOPIC, CaseOpened.TOPIC)
 _MARKETS = ("moneyline", "spread", "total")
 ACCOUNTS_KEPT = 200_000
 
@@ -73,15 +82,20 @@ class Book:
         self.aggregates: dict[UUID, Aggregate] = {}
         self.games: dict[UUID, Game] = {}
         self.games_by_market: dict[UUID, Game] = {}
+        self.cases: dict[UUID, Case] = {}
         self.is_loaded = False
 
     def load(self) -> None:
-        """Read the week and the board; accounts are read when they are first asked for."""
+        """Read the week, the board and the cases; accounts are read when they are first asked for."""
         head = self.recorder.head()
         self.apply(self.recorder.read_topics(*_BOARD_TOPICS), loading=True)
         self.known = head.position
         self.recorded_at = head.recorded_at
         self.is_loaded = True
+
+    def week(self) -> Week | None:
+        """Return the log's week; the office has none."""
+        return None if self.log == OFFICE else self.get(Week, week_stream(self.log))
 
     def catch_up(self, until: int) -> None:
         """Apply what others appended behind `known`, up to position `until`."""
@@ -96,7 +110,7 @@ class Book:
         for record in records:
             aggregate = self.aggregates.get(record.stream)
             if aggregate is None:
-                if not loading and record.topic != GameScheduled.TOPIC:
+                if not loading and record.topic not in _ON_BOARD:
                     continue
                 aggregate = self._keep(_BORN[record.topic.partition(".")[0]].blank(record.stream))
             if record.version == aggregate.version + 1:
@@ -105,13 +119,14 @@ class Book:
                 self.drop([record.stream])
 
     def drop(self, streams: Iterable[UUID]) -> None:
-        """Forget some streams. Games are read again at once: the board must hold them all."""
+        """Forget some streams. Games and cases are read again at once: they must all be here."""
         dropped = [stream for stream in streams if self.aggregates.pop(stream, None) is not None]
         games = [stream for stream in dropped if self.games.pop(stream, None) is not None]
+        cases = [stream for stream in dropped if self.cases.pop(stream, None) is not None]
         for market in (market_id(game, market) for game in games for market in _MARKETS):
             self.games_by_market.pop(market, None)
-        if games:
-            self.apply(self.recorder.read_streams(games), loading=True)
+        if games or cases:
+            self.apply(self.recorder.read_streams([*games, *cases]), loading=True)
 
     def get(self, kind: type[A], stream: UUID) -> A:
         """Return the aggregate of a stream, blank where it has no events."""
@@ -136,7 +151,7 @@ class Book:
         """Keep memory bounded: beyond a number of streams, those kept longest are read again when asked for."""
         surplus = len(self.aggregates) - ACCOUNTS_KEPT
         if surplus > 0:
-            lasting = {week_stream(self.log), *self.games}
+            lasting = {week_stream(self.log), *self.games, *self.cases}
             for stream in [stream for stream in self.aggregates if stream not in lasting][:surplus]:
                 del self.aggregates[stream]
 
@@ -146,10 +161,12 @@ class Book:
             self.games[aggregate.id] = aggregate
             for market in _MARKETS:
                 self.games_by_market[market_id(aggregate.id, market)] = aggregate
+        elif isinstance(aggregate, Case):
+            self.cases[aggregate.id] = aggregate
         return aggregate
 
 
-_BORN: dict[str, type[Aggregate]] = {"week": Week, "game": Game}
+_BORN: dict[str, type[Aggregate]] = {"week": Week, "game": Game, "case": Case}
 
 
 class Decision:
@@ -161,6 +178,7 @@ class Decision:
         self.now = now
         self.streams: set[UUID] = set()
         self.touched: list[Aggregate] = []
+        self.touched_cases: list[Case] = []
         self.before: datetime | None = None
         self.row: Row | None = None
         self.on_whole_log = False
@@ -181,6 +199,13 @@ class Decision:
             self.touched.append(aggregate)
             aggregate.context = self._context
         return aggregate
+
+    def _look_at_case(self, case: Case) -> Case:
+        if case.id not in self.streams:
+            self.streams.add(case.id)
+            self.touched_cases.append(case)
+            case.context = self._context
+        return case
 
     def week(self) -> Week:
         """Return the log's week."""
@@ -219,6 +244,14 @@ class Decision:
         """Return a game, blank where it is not listed."""
         return self._look(self._book.get(Game, game_id))
 
+    def listed_game(self, game_id: UUID) -> Game:
+        """Return a game that is on the board; raises UnknownGame, so that any id may be asked for."""
+        game = self._book.games.get(game_id)
+        if game is None or not game.version:
+            self.on_whole_log = True
+            raise UnknownGame(f"game {game_id} is not listed in week {self.log}")
+        return self._look(game)
+
     def games(self) -> list[Game]:
         """Return all games listed in the week, in order of listing."""
         self.on_whole_log = True
@@ -232,6 +265,23 @@ class Decision:
             self.on_whole_log = True
             raise UnknownMarket(f"market {market} is not listed in week {self.log}")
         return self._look(game)
+
+    def case(self, case_id: UUID) -> Case:
+        """Return a case of the log; raises UnknownCase, so that any id may be asked for."""
+        case = self._book.cases.get(case_id)
+        if case is None or not case.version:
+            self.on_whole_log = True
+            raise UnknownCase(f"there is no case {case_id} in {self.log}: `case_id` is in the answer that opened it")
+        return self._look_at_case(case)
+
+    def cases(self) -> list[Case]:
+        """Return all cases of the log."""
+        self.on_whole_log = True
+        return [self._look_at_case(case) for case in list(self._book.cases.values()) if case.version]
+
+    def case_to_open(self) -> Case:
+        """Return the case that the request under way opens, blank where it has not."""
+        return self._look_at_case(self._book.get(Case, case_id(self.log, self._context.request)))
 
     def settlement(self, game_id: UUID) -> Settlement:
         """Return a game's settlement."""
@@ -253,5 +303,13 @@ class Decision:
         self.row = row
 
     def collect(self) -> list[Fact]:
-        """Return the facts triggered, in order, and clear them from their aggregates."""
-        return [fact for aggregate in self.touched for fact in aggregate.collect_events()]  # type: ignore[misc]
+        """Return the facts triggered, in order, and clear them from their aggregates.
+
+        Streams follow each other as they were first looked at, but cases come last: behind the act that they explain.
+        """
+        facts: list[Fact] = []
+        for aggregate in self.touched:
+            facts += aggregate.collect_events()  # type: ignore[arg-type]
+        for case in self.touched_cases:
+            facts += case.collect_events()  # type: ignore[arg-type]
+        return facts

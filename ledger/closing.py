@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from uuid import UUID
 
 from ledger.book import Decision
+from ledger.cases import explain
 from ledger.events import AccountOpened, BetLost, BetWon, StakeReturned
 from ledger.facts import Fact, fact_of
 from ledger.ledger import Ledger
@@ -59,16 +60,20 @@ class Balances:
         return pools
 
 
-def close_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Future[Fact]:
-    """Stop stakes at the week's end; raises WeekNotOver before it."""
+def close_week(ledger: Ledger, *, week: str, actor: str, request: str, reason: str | None = None) -> Future[Fact]:
+    """Stop stakes at the week's end; raises WeekNotOver before it.
+
+    Here and below, `reason` is that of an operator who does by hand what the clock should have done: it is noted with
+    the act, unless that had been done before.
+    """
 
     def decide(on: Decision) -> Fact:
-        return on.week().close(at=on.now)
+        return explain(on, on.week().close(at=on.now), reason=reason)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request)
 
 
-def settle_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
+def settle_week(ledger: Ledger, *, week: str, actor: str, request: str, reason: str | None = None) -> Fact:
     """Declare everything resolved, with the hash of the standings; raises WeekNotResolved while something waits.
 
     Where nothing was resolved since the last time, that first answer is returned.
@@ -83,20 +88,24 @@ def settle_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
         if settled is not None and not _resolved_since(settlements, settled):
             return settled
         balances.advance(until=on.known)
-        return on.week().settle(
+        again = on.week().settle(
             unresolved=_unresolved(on), open_stakes=open_stakes, standings_hash=balances.standings_hash(week)
         )
+        return explain(on, again, reason=reason)
 
     # The fold takes long: most of it is done before the head is held. No stake can open after the week closed.
     balances.advance(until=recorder.head().position)
     return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
 
 
-def finalise_week(ledger: Ledger, *, week: str, actor: str, request: str, override: bool = False) -> Fact:
-    """Make the week final; raises WeekNotOver inside the correction window, unless an operator overrides it.
+def finalise_week(
+    ledger: Ledger, *, week: str, actor: str, request: str, override: bool = False, reason: str | None = None
+) -> Fact:
+    """Make the week final; raises WeekNotOver inside the correction window and CaseOpen while a case is open.
 
-    Raises WeekNotResolved while a correction is under way, or after one until the week is settled again. The prizes are
-    awarded in the same append, right behind `week.finalised`: no week is final without them.
+    An operator may override both. Raises WeekNotResolved while a correction is under way, or after one until the week
+    is settled again. The prizes are awarded in the same append, right behind `week.finalised`: no week is final without
+    them.
     """
     recorder = ledger.recorder(week)
     balances = Balances(recorder)
@@ -110,12 +119,29 @@ def finalise_week(ledger: Ledger, *, week: str, actor: str, request: str, overri
             raise WeekNotResolved(f"week {week} was corrected since it was settled: settle it again first")
         balances.advance(until=on.known)
         final = playing.finalise(
-            at=on.now, unresolved=unresolved, standings_hash=balances.standings_hash(week), override=override
+            at=on.now,
+            unresolved=unresolved,
+            standings_hash=balances.standings_hash(week),
+            override=override,
+            open_cases=_open_cases(on),
         )
         _award(on, balances.awards(playing.rules), currency=playing.rules.prize_currency)
-        return final
+        return explain(on, final, reason=reason)
 
     balances.advance(until=recorder.head().position)
+    return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
+
+
+def seal_week(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
+    """Close the book of a final week, once: from here on every append to its log is refused with WeekSealed.
+
+    Raises WeekNotOver before the week is final, and CaseOpen while a case waits.
+    """
+
+    def decide(on: Decision) -> Fact:
+        return on.week().seal(open_cases=_open_cases(on))
+
+    # Alone, because it is the last event of the log.
     return ledger.desk(week).ask(decide, actor=actor, request=request, alone=True).result()
 
 
@@ -134,6 +160,10 @@ def _unresolved(on: Decision) -> list[str]:
     games = on.games()
     waiting = zip(games, on.settlements(games), strict=True)
     return [game.listing.external_id for game, settlement in waiting if not settlement.is_resolved]
+
+
+def _open_cases(on: Decision) -> list[UUID]:
+    return [case.id for case in on.cases() if case.is_open]
 
 
 def _resolved_since(settlements: list[Settlement], settled: Fact) -> bool:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psycopg
 
+from ledger import events
 from ledger.account import Account
 from ledger.aggregate import Context, LedgerError
 from ledger.book import Book, Decision
@@ -29,6 +30,12 @@ class RowThere(LedgerError):
     """The command's row was there already: somebody else was first."""
 
     code = "already_there"
+
+
+class WeekSealed(LedgerError):
+    """The week's book is closed: nothing more can be written into it."""
+
+    code = "week_sealed"
 
 
 @dataclass(slots=True)
@@ -95,8 +102,11 @@ class Judged:
 def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[Decided]:
     """Decide commands in order, each on what those before it triggered; stops behind one that broke off midway.
 
-    Raises psycopg.Error where the book cannot read.
+    What would stand behind the end of a sealed week is refused with WeekSealed. Raises psycopg.Error where the book
+    cannot read.
     """
+    week = book.week()
+    gate = set() if week is None else {week.id}
     book.fetch(Account, list(dict.fromkeys(asked.account for asked in batch if asked.account is not None)))
     decided = []
     for asked in batch:
@@ -108,7 +118,13 @@ def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[De
             raise
         except Exception as error:
             refusal = error
-        decided.append(Decided(asked, decision, decision.collect(), answer, refusal))
+        triggered = decision.collect()
+        if triggered and week is not None:
+            # Whatever a command rests on, it also rests on the book being open.
+            decision.streams |= gate
+            if week.sealed is not None and triggered[-1].event.TOPIC != events.WeekSealed.TOPIC:
+                refusal = WeekSealed(f"week {book.log} is sealed since {week.sealed.token}: nothing follows in its log")
+        decided.append(Decided(asked, decision, triggered, answer, refusal))
         if refusal and decided[-1].triggered:
             # What it triggered is in the cache and must not be: later commands wait for the next batch.
             break

@@ -15,6 +15,7 @@ from uuid import UUID
 from ledger import publishing, weeks
 from ledger.beacon import Reading, RoundAwaited
 from ledger.book import Decision
+from ledger.cases import explain
 from ledger.draw import Pool, deal, roster_hash
 from ledger.drawn import enrolled
 from ledger.events import Beacon, PoolsDrawn, RosterFrozen
@@ -39,12 +40,13 @@ class _Terms(NamedTuple):
     reading: Reading | None
 
 
-def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: str) -> Fact:
+def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: str, reason: str | None = None) -> Fact:
     """Open a week for enrolments and return its WeekOpened; again, the first one.
 
     The office publishes its rules and the chain of its seed before. The commitment is the seed of the last week that
     was opened before: raises WeekNotOver until that one is drawn, or when a later week is open already; SeedNotOurs
-    where the ledger's chain cannot open the commitment; UnsoundRules; WeekIdError.
+    where the ledger's chain cannot open the commitment; UnsoundRules; WeekIdError. The `reason` of an operator who does
+    this by hand is noted with the act, here and in `draw`, unless it had been done before.
     """
     weeks.starts_at(week)
     require_sound(week, rules)
@@ -59,7 +61,7 @@ def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: s
     ledger.recorder(week).create_table()
 
     def decide(on: Decision) -> Fact:
-        return on.week().open(week=week, rules=rules, seed_commitment=commitment)
+        return explain(on, on.week().open(week=week, rules=rules, seed_commitment=commitment), reason=reason)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request).result()
 
@@ -73,7 +75,7 @@ def _commitment(ledger: Ledger, earlier: Sequence[str], *, actor: str, request: 
     return ledger.seeds.anchor
 
 
-def draw(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
+def draw(ledger: Ledger, *, week: str, actor: str, request: str, reason: str | None = None) -> Fact:
     """Freeze the roster, reveal the seed, open and grant the accounts, and open betting; returns the WeekGrouped.
 
     Raises WeekNotOver before the week's start. A roster that was frozen with a round of the beacon waits for that
@@ -103,7 +105,7 @@ def draw(ledger: Ledger, *, week: str, actor: str, request: str) -> Fact:
     seats = ((pool.name, entry) for pool in pools for entry in pool.entries)
     for chunk in _chunks(seats):
         desk.ask(partial(_open_accounts, seats=chunk), actor=actor, request=request).result()
-    return desk.ask(lambda on: on.week().group(), actor=actor, request=request).result()
+    return desk.ask(lambda on: explain(on, on.week().group(), reason=reason), actor=actor, request=request).result()
 
 
 def _round_to_come(ledger: Ledger, at: datetime) -> Beacon | None:

@@ -349,7 +349,11 @@ class ChunkSettled(Event, frozen=True, kw_only=True):
 
 
 class SettlementCompleted(Event, frozen=True, kw_only=True):
-    """All bets up to `cut`, the position of the resolution's record, are settled."""
+    """All bets up to `cut`, the position of the event that brought the resolution, are settled.
+
+    `bets` counts those that the resolution says anything of, and they were `paid` so much: all of them once there is a
+    result, before it those that are void. `staked` is what was staked on the game up to the cut.
+    """
 
     TOPIC = "settlement.completed"
     bets: int
@@ -359,11 +363,43 @@ class SettlementCompleted(Event, frozen=True, kw_only=True):
     staked: int
 
 
+class BetsVoided(Event, frozen=True, kw_only=True):
+    """By an operator's ruling, bets on a game placed before this event are void, whatever its result is.
+
+    They are those that fit all the selectors that are given: `bet_id`, `market_id`, recorded at or after `placed_from`,
+    and before `placed_until`. `applied` and `resolution` as in ResultRecorded: false and null once the week is final.
+    """
+
+    TOPIC = "settlement.bets_voided"
+    applied: bool
+    bet_id: UUID | None
+    case_id: UUID
+    game_id: UUID
+    market_id: UUID | None
+    placed_from: Instant | None
+    placed_until: Instant | None
+    resolution: int | None
+
+
+class RulingLifted(Event, frozen=True, kw_only=True):
+    """A ruling counts no longer: the void of the case `case_id` or, where that is null, the operator's result.
+
+    The end of a void is a new resolution. The operator's result leaves the game to what was said beside it: where that
+    differs, it is recorded again right behind this event, which brings the resolution.
+    """
+
+    TOPIC = "settlement.ruling_lifted"
+    applied: bool
+    case_id: UUID | None
+    game_id: UUID
+    resolution: int | None
+
+
 # Cases, payments and the office, written by operators and at the edge of money.
 
 
 class CaseOpened(Event, frozen=True, kw_only=True):
-    """An operator disputes a game, a market or a bet."""
+    """An operator disputes something, or gives the reason of what they do; `subject` says what it is about."""
 
     TOPIC = "case.opened"
     case_id: UUID
@@ -372,7 +408,7 @@ class CaseOpened(Event, frozen=True, kw_only=True):
 
 
 class CaseProposed(Event, frozen=True, kw_only=True):
-    """A change was proposed, with the hash of what its preview showed."""
+    """A change was proposed, with the hash of what its preview showed; `change` is a `ledger.proposal.Proposal`."""
 
     TOPIC = "case.proposed"
     change: str
@@ -380,7 +416,7 @@ class CaseProposed(Event, frozen=True, kw_only=True):
 
 
 class CaseApproved(Event, frozen=True, kw_only=True):
-    """A second operator agreed."""
+    """Another operator agreed to what was proposed last."""
 
     TOPIC = "case.approved"
 

@@ -13,15 +13,16 @@ import msgspec
 from ledger.events import Event, event_types
 from ledger.ids import position_token
 from ledger.instants import Instant
+from ledger.mendable import Mendable
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-class UnknownTopic(Exception):
+class UnknownTopic(Mendable):
     """The log holds an event that this release does not know: upgrade before reading on."""
 
 
-class UnreadableEvent(Exception):
+class UnreadableEvent(Mendable):
     """A stored event does not have the fields of its topic and schema."""
 
 

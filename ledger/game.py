@@ -25,12 +25,26 @@ from ledger.instants import Instant
 POSTPONED = "postponed"
 SCHEDULED_START = "scheduled start"
 IN_PROGRESS = "in progress"
+SOURCE_SILENT = "source silent"
+BY_OPERATOR = "operator"
 
 
 class UnknownMarket(LedgerError):
     """No such market is listed."""
 
     code = "unknown_market"
+
+
+class UnknownGame(LedgerError):
+    """No such game is listed."""
+
+    code = "unknown_game"
+
+
+class GameMoved(LedgerError):
+    """Something was done about the game since the operator looked at it."""
+
+    code = "precondition_failed"
 
 
 class UnknownOutcome(LedgerError):
@@ -171,12 +185,22 @@ class Game(Aggregate):
         )
 
     def suspend(self, *, market: str | None, why: str) -> Fact | None:
-        """Stop stakes on a market, or on the whole game; None where they are stopped already."""
+        """Stop stakes on a market, or on the whole game; None where they are stopped already for as good a reason.
+
+        A market that is stopped because its source is silent is stopped anew for what anybody says of it, and one that
+        is stopped for anything else by an operator, so that it stays stopped when the first reason has gone.
+        """
         if market is None:
-            return None if self.suspended == why else self.trigger(MarketSuspended(market_id=None, why=why))
-        if self._market(market).suspended is not None:
+            is_held = self.suspended == BY_OPERATOR and why != POSTPONED
+            return None if self.suspended == why or is_held else self.trigger(MarketSuspended(market_id=None, why=why))
+        stopped = self._market(market).suspended
+        if stopped is not None and _weight(why) <= _weight(stopped):
             return None
         return self.trigger(MarketSuspended(market_id=market_id(self.id, market), why=why))
+
+    def stopped_for(self, market: str | None) -> str | None:
+        """Return why a market, or the whole game, is suspended, None where it is not."""
+        return self.suspended if market is None else self._market(market).suspended
 
     def reopen(self, *, market: str | None, why: str) -> Fact | None:
         """Let stakes go on, on a market or on all of them; None where nothing was stopped."""
@@ -272,3 +296,7 @@ class Game(Aggregate):
             if market_id(self.id, name) == wanted:
                 return self.markets.setdefault(name, Market(market_id(self.id, name), name))
         raise UnknownMarket(f"game {self.id} has no market {wanted}")
+
+
+def _weight(why: str) -> int:
+    return {SOURCE_SILENT: 0, BY_OPERATOR: 2}.get(why, 1)

@@ -49,6 +49,11 @@ def settlement_stream(game: UUID) -> UUID:
     return uuid5(game, "settlement")
 
 
+def case_id(log: str, request: str) -> UUID:
+    """Return the id, and the stream, of the case that a request opens in a log."""
+    return uuid5(week_stream(log), f"case/{request}")
+
+
 def purchase_stream(payment: UUID) -> UUID:
     """Return the stream, in a week's log, in which it is kept what became of a paid payment."""
     return uuid5(payment, "purchase")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache, partial
+from typing import Final
 from uuid import UUID
 
+from ledger.archives import Archives
 from ledger.beacon import Beacon
 from ledger.datastore import Datastore
 from ledger.desk import Desk
@@ -14,6 +17,9 @@ from ledger.entries import Entries
 from ledger.ids import OFFICE
 from ledger.recorder import LogRecorder, open_logs
 from ledger.seeds import SeedChain
+
+# Anybody may ask for weeks that never were: they are not kept for ever.
+RECORDERS_KEPT: Final = 64
 
 
 class Ledger:
@@ -38,8 +44,10 @@ class Ledger:
         self.seeds = seeds
         self.beacon = beacon
         self.entries = Entries(datastore)
+        self.archives = Archives(datastore)
         self._on_death = on_death
         self._desks: dict[str, Desk] = {}
+        self._recorder = lru_cache(RECORDERS_KEPT)(partial(LogRecorder, datastore))
         self._lock = threading.Lock()
 
     def desk(self, log: str) -> Desk:
@@ -53,11 +61,11 @@ class Ledger:
         return desk
 
     def recorder(self, log: str) -> LogRecorder:
-        """Return a recorder of a log."""
-        return LogRecorder(self.datastore, log)
+        """Return the recorder of a log, which keeps nothing but the statements that it took time to put together."""
+        return self._recorder(log)
 
     def weeks(self) -> list[str]:
-        """Return the weeks that were ever opened, in order."""
+        """Return the weeks that were ever opened and are not archived, in order."""
         return [log for log in open_logs(self.datastore) if log != OFFICE]
 
     def week_of_market(self, market_id: UUID) -> str | None:

@@ -8,10 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger.book import Decision
+from ledger.cases import note
 from ledger.facts import Fact
-from ledger.game import POSTPONED, SCHEDULED_START, Game
+from ledger.game import BY_OPERATOR, POSTPONED, SCHEDULED_START, Game, GameMoved
 from ledger.ledger import Ledger
-from ledger.settlement import Word
+from ledger.settlement import Settlement, Word
 from ledger.week import Week
 
 Change = Future[list[Fact]]
@@ -96,21 +97,59 @@ def quote(
 
 
 def suspend(
-    ledger: Ledger, *, week: str, game_id: UUID, market: str | None, why: str, actor: str, request: str
+    ledger: Ledger,
+    *,
+    week: str,
+    game_id: UUID,
+    market: str | None,
+    why: str,
+    actor: str,
+    request: str,
+    reason: str | None = None,
+    seen: int | None = None,
 ) -> Change:
-    """Stop stakes on a market, or on all of a game's."""
+    """Stop stakes on a market, or on all of a game's.
+
+    An operator gives a `reason`, which is noted with it as a case, and may name the version of the game that was
+    `seen`; raises UnknownGame or GameMoved then.
+    """
     return _change(
-        ledger, week, game_id, lambda game: game.suspend(market=market, why=why), actor=actor, request=request
+        ledger,
+        week,
+        game_id,
+        lambda game: game.suspend(market=market, why=why),
+        actor=actor,
+        request=request,
+        reason=reason,
+        seen=seen,
     )
 
 
 def reopen(
-    ledger: Ledger, *, week: str, game_id: UUID, market: str | None, why: str, actor: str, request: str
+    ledger: Ledger,
+    *,
+    week: str,
+    game_id: UUID,
+    market: str | None,
+    why: str,
+    actor: str,
+    request: str,
+    reason: str | None = None,
+    seen: int | None = None,
+    stopped_for: str | None = None,
 ) -> Change:
-    """Let stakes go on."""
-    return _change(
-        ledger, week, game_id, lambda game: game.reopen(market=market, why=why), actor=actor, request=request
-    )
+    """Let stakes go on; with `stopped_for`, only where that is why they are stopped.
+
+    What an operator stopped goes on when an operator says so: `reason` and `seen` are those of `suspend`.
+    """
+
+    def change(game: Game) -> Fact | None:
+        stopped = game.stopped_for(market)
+        if (stopped == BY_OPERATOR and reason is None) or (stopped_for is not None and stopped != stopped_for):
+            return None
+        return game.reopen(market=market, why=why)
+
+    return _change(ledger, week, game_id, change, actor=actor, request=request, reason=reason, seen=seen)
 
 
 def lock(
@@ -131,15 +170,22 @@ def lock(
 
     def decide(on: Decision) -> list[Fact]:
         game = on.game(game_id)
-        if game.listed is None or game.moved_out or on.week().finalised is not None:
+        if game.listed is None or on.week().finalised is not None:
             return []
-        believed = game.started_at
-        locked = game.lock(why=why, started_at=started_at)
-        if locked is None or started_at is None or min(started_at, believed or started_at) >= game.starts_at:
-            return _facts(locked)
-        return _facts(locked, on.settlement(game_id).reconsider())
+        return start(game, on.settlement(game_id), why=why, started_at=started_at)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def start(game: Game, settlement: Settlement, *, why: str, started_at: datetime | None) -> list[Fact]:
+    """Lock a game because it starts and, where its real start makes other bets late than before, settle it again."""
+    if game.moved_out:
+        return []
+    believed = game.started_at
+    locked = game.lock(why=why, started_at=started_at)
+    if locked is None or started_at is None or min(started_at, believed or started_at) >= game.starts_at:
+        return _facts(locked)
+    return _facts(locked, settlement.reconsider())
 
 
 def lock_started(ledger: Ledger, *, week: str, game_id: UUID, actor: str, request: str) -> Change:
@@ -162,14 +208,33 @@ def _change(
     *,
     actor: str,
     request: str,
+    reason: str | None = None,
+    seen: int | None = None,
 ) -> Change:
     def decide(on: Decision) -> list[Fact]:
+        if reason is not None:
+            return _by_hand(on, game_id, change, reason=reason, seen=seen)
         game = on.game(game_id)
         if game.listed is None or game.moved_out or on.week().finalised is not None:
             return []
         return _facts(change(game))
 
     return ledger.desk(week).ask(decide, actor=actor, request=request)
+
+
+def _by_hand(
+    on: Decision, game_id: UUID, change: Callable[[Game], Fact | None], *, reason: str, seen: int | None
+) -> list[Fact]:
+    """Change a game for an operator, once for a request, and note it."""
+    game, noted = on.listed_game(game_id), on.case_to_open().closed
+    if noted is not None:
+        return [noted]
+    if seen not in (None, game.version):
+        raise GameMoved(f"game {game_id} is at version {game.version}, and was looked at in {seen}: look again")
+    changed = None if game.moved_out or on.week().finalised is not None else change(game)
+    if changed is None:
+        return []
+    return [changed, note(on, subject=f"game:{game_id}", reason=reason, outcome=changed.event.TOPIC)]
 
 
 def _takes_games(week: Week) -> bool:

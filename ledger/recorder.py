@@ -31,6 +31,15 @@ class LogNotOpen(LedgerError):
     code = "unknown_week"
 
 
+class LogArchived(LedgerError):
+    """The week's events have left the database as an export: an operator brings them back (`ledger.archives`)."""
+
+    code = "week_archived"
+
+    def __init__(self, log: str) -> None:
+        super().__init__(f"week {log} is archived: `fairpool week restore FOLDER` brings it back from its export")
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where a log ends, and when its last event was recorded."""
@@ -89,14 +98,17 @@ class LogRecorder(PostgresApplicationRecorder):
         super().__init__(datastore, events_table_name="events_" + log.lower().translate(str.maketrans("-.", "__")))
 
     def create_table(self) -> None:
-        """Create the log's partition and head; doing it again changes nothing."""
-        self._rows("open_log")
+        """Create the log's partition and head; doing it again changes nothing. Raises LogArchived."""
+        try:
+            self._rows("open_log")
+        except psycopg.errors.NoDataFound as error:
+            raise self._absence() from error
 
     def append(self, batch: Batch, *, on: Connection[Any] | None = None) -> Appended:
         """Append what of the batch is still true, in one round trip, and stamp those facts.
 
         `on` is a connection that holds the head (see `held`). Raises psycopg.OperationalError when the connection
-        broke: then the commit is in doubt, and only the log can tell.
+        broke: then the commit is in doubt, and only the log can tell. Raises LogNotOpen or LogArchived.
         """
         facts = [fact for _, fact in batch.facts]
         parameters = {
@@ -133,15 +145,18 @@ class LogRecorder(PostgresApplicationRecorder):
             yield connection
 
     def head(self) -> Head:
-        """Return where the log ends; raises LogNotOpen."""
+        """Return where the log ends; raises LogNotOpen or LogArchived."""
         rows = self._rows("head")
         if not rows:
-            raise LogNotOpen(f"log {self.log} is not open: open its week first")
+            raise self._absence()
         position, recorded_at = rows[0]
         return Head(position, Instant.of(recorded_at) if position else None)
 
     def read(self, *, after: int = 0, until: int = END, limit: int = PAGE) -> list[Record]:
-        """Return at most `limit` records behind position `after`, up to `until`, in order."""
+        """Return at most `limit` records behind position `after`, up to `until`, in order.
+
+        As all that reads events, it raises LogArchived.
+        """
         return self._records("read", after=after, until=until, limit=limit)
 
     def read_all(self, *, after: int = 0, until: int = END) -> Iterator[Record]:
@@ -159,7 +174,7 @@ class LogRecorder(PostgresApplicationRecorder):
         return self._records("read_streams", streams=list(streams))
 
     def count_open_stakes(self) -> int:
-        """Return how many stakes of the log are not resolved."""
+        """Return how many stakes of a log that is open are not resolved."""
         return int(self._rows("count_open_stakes")[0][0])
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int]:
@@ -186,11 +201,24 @@ class LogRecorder(PostgresApplicationRecorder):
         return range(base + 1, base + 1 + len(stored_events))
 
     def _append(self, parameters: Mapping[str, Any], *, on: Connection[Any] | None = None) -> Appended:
-        base, recorded_at, left_out, rows_refused = self._rows("append", on=on, **parameters)[0]
+        try:
+            base, recorded_at, left_out, rows_refused = self._rows("append", on=on, **parameters)[0]
+        except psycopg.errors.NoDataFound as error:
+            raise self._absence() from error
         return Appended(base, Instant.of(recorded_at), frozenset(left_out), frozenset(rows_refused))
 
     def _records(self, query: str, **parameters: Any) -> list[Record]:
-        return [_record(row) for row in self._rows(query, **parameters)]
+        rows = self._rows(query, **parameters)
+        # Who reads a page behind another must not take for the end of the log that it has just left.
+        if not rows and self._rows("archived"):
+            raise self._absence()
+        return [_record(row) for row in rows]
+
+    def _absence(self) -> LogNotOpen | LogArchived:
+        """Return why there is no log."""
+        if self._rows("archived"):
+            return LogArchived(self.log)
+        return LogNotOpen(f"log {self.log} is not open: open its week first")
 
     def _rows(self, query: str, *, on: Connection[Any] | None = None, **parameters: Any) -> list[TupleRow]:
         parameters["log"] = self.log
@@ -204,6 +232,13 @@ def open_logs(datastore: Datastore) -> list[str]:
     """Return the names of all logs that have begun, the office first, then the weeks in order."""
     with datastore.connection() as connection:
         return [log for (log,) in cursor_on(connection).execute(queries("ledger", "recorder.sql")["logs"])]
+
+
+def latest(datastore: Datastore) -> datetime | None:
+    """Return when the last event of all logs was recorded."""
+    with datastore.connection() as connection:
+        [(recorded_at,)] = cursor_on(connection).execute(queries("ledger", "recorder.sql")["latest"])
+    return None if recorded_at is None else Instant.of(recorded_at)
 
 
 def _events(

@@ -19,9 +19,18 @@ SELECT open_log(%(log)s)
 -- The position and time of the log's last event; no row where the log is not open.
 SELECT position, recorded_at FROM heads WHERE log = %(log)s
 
+-- name: archived
+-- Whether the log is archived: then there is a row.
+SELECT archived_at FROM archives WHERE log = %(log)s AND restored_at IS NULL
+
 -- name: logs
--- All logs that have begun, the office first, then the weeks in order. One that a crash left empty is not there yet.
+-- All logs that have begun and are not archived, the office first, then the weeks in order. One that a crash left empty
+-- is not there yet.
 SELECT log FROM heads WHERE position > 0 ORDER BY log <> 'office', log
+
+-- name: latest
+-- When the last event of all logs was recorded; null where there is none.
+SELECT max(recorded_at) FROM heads WHERE position > 0
 
 -- name: read
 -- Records in order of position.

@@ -7,14 +7,13 @@ from concurrent.futures import Future
 from typing import NamedTuple
 from uuid import UUID
 
-from ledger.account import Account
 from ledger.book import Decision
 from ledger.facts import Fact
 from ledger.game import Game
-from ledger.grading import Result, grade
 from ledger.ids import position_token
 from ledger.ledger import Ledger
-from ledger.settlement import CLOCK, Word
+from ledger.rules import Rules
+from ledger.settlement import CLOCK, Settlement, Word
 
 
 class PlacedBet(NamedTuple):
@@ -51,7 +50,7 @@ def meet_deadline(ledger: Ledger, *, week: str, game_id: UUID, request: str) -> 
 
     def decide(on: Decision) -> list[Fact]:
         settlement = on.settlement(game_id)
-        if settlement.resolution or on.now < on.week().ends_at + on.week().rules.settlement_deadline:
+        if settlement.settling is not None or on.now < on.week().ends_at + on.week().rules.settlement_deadline:
             return []
         said = settlement.words.get("provisional")
         word = Word(game_id=game_id, source=CLOCK, status="no_result")
@@ -87,12 +86,21 @@ def is_over(ledger: Ledger, *, week: str, game_id: UUID) -> Future[bool]:
 
 
 def _record(on: Decision, game: Game, word: Word) -> list[Fact]:
+    if game.listed is None:
+        return []
     final = on.week().finalised is not None
-    settlement = on.settlement(game.id)
-    if game.listed is None or settlement.is_old(word):
+    return record(game, on.settlement(game.id), word, rules=on.week().rules, final=final)
+
+
+def record(game: Game, settlement: Settlement, word: Word, *, rules: Rules, final: bool) -> list[Fact]:
+    """Lock a game and record what a source says of its end; a repeat adds nothing. Raises ConflictingResult.
+
+    `final`: the week is over, so the record is kept and neither locks nor moves anything.
+    """
+    if settlement.is_old(word):
         return []
     locked = None if final else game.lock(why="cancelled" if word.status in ("cancelled", "abandoned") else "result")
-    recorded = settlement.record(word, rules=on.week().rules, final=final)
+    recorded = settlement.record(word, rules=rules, final=final)
     return [fact for fact in (locked, recorded) if fact is not None]
 
 
@@ -101,8 +109,7 @@ def progress(ledger: Ledger, *, week: str, game_id: UUID) -> Future[Progress]:
 
     def decide(on: Decision) -> Progress:
         settlement = on.settlement(game_id)
-        done = settlement.resolution == 0 or settlement.is_resolved
-        return Progress(settlement.resolution, settlement.settled_to, settlement.cut, done)
+        return Progress(settlement.resolution, settlement.settled_to, settlement.cut, settlement.is_settled)
 
     # Alone, because a result in the same batch would have no position yet, and the cut is one.
     return ledger.desk(week).ask(decide, actor="settler", request="progress", alone=True)
@@ -121,8 +128,9 @@ def settle_chunk(
 ) -> Future[Fact]:
     """Settle some bets of a game, in order of position: payouts and progress in one append.
 
-    `from_` to `to` are the positions that the chunk covers, `cut` that of the result. Raises StaleChunk
-    where it is not what comes next.
+    `from_` to `to` are the positions that the chunk covers, `cut` that of the result or ruling. Bets that the
+    resolution says nothing of, as there is no result yet, stay as they are. Raises StaleChunk where it is not what
+    comes next.
     """
 
     def decide(on: Decision) -> Fact:
@@ -130,20 +138,19 @@ def settle_chunk(
         settlement.require_next(resolution=resolution, from_=from_)
         result = settlement.result(game, on.week().rules)
         accounts = {account.id: account for account in on.accounts(list(dict.fromkeys(bet.entry for bet in bets)))}
-        paid = sum(_settle(accounts[bet.entry], bet.bet_id, game, result, resolution) for bet in bets)
-        return settlement.settle_chunk(resolution=resolution, from_=from_, to=to, bets=len(bets), paid=paid)
+        covered = paid = 0
+        for bet in bets:
+            account = accounts[bet.entry]
+            outcome = settlement.outcome(account.bets[bet.bet_id].placed, game=game, result=result)
+            if outcome is not None:
+                account.resolve(bet_id=bet.bet_id, outcome=outcome, resolution=resolution)
+                covered += 1
+                paid += outcome.payout
+        return settlement.settle_chunk(resolution=resolution, from_=from_, to=to, bets=covered, paid=paid)
 
     return ledger.desk(week).ask(
         decide, actor="settler", request=f"{game_id}/{resolution}/{from_}", cause=position_token(week, cut)
     )
-
-
-def _settle(account: Account, bet_id: UUID, game: Game, result: Result, resolution: int) -> int:
-    """Settle one bet and return what it pays in all under this resolution."""
-    bet = account.bets[bet_id]
-    outcome = grade(bet.terms, result, three_way=bet.stake.odds_id in game.three_way_odds)
-    account.resolve(bet_id=bet_id, outcome=outcome, resolution=resolution)
-    return outcome.payout
 
 
 def complete(ledger: Ledger, *, week: str, game_id: UUID, resolution: int, staked: int) -> Future[Fact]:

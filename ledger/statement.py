@@ -37,7 +37,8 @@ class Movement:
 
     `bet` is the stake of the bet that it is about, `bet_status` what the bet is from here on: placed, won, lost, push
     or void. `reason` says why a stake was returned or a payout corrected, `resolution` under which of the game's
-    resolutions. A lost bet and a prize move no credits. `position` and `at` are the event's.
+    resolutions. A lost bet and a prize move no credits. `position` and `at` are the event's, `cause` is the token of
+    what brought the resolution: a result, or an operator's ruling (see `ledger.casebook`).
     """
 
     kind: MovementKind
@@ -50,6 +51,7 @@ class Movement:
     bet_status: str | None = None
     reason: str | None = None
     resolution: int | None = None
+    cause: str | None = None
 
 
 def statement(ledger: Ledger, *, week: str, entry: UUID) -> list[Movement]:
@@ -83,6 +85,7 @@ def movements(facts: Iterable[Fact]) -> list[Movement]:
                 bet_status=change.bet_status,
                 reason=change.reason,
                 resolution=event.resolution if isinstance(event, _Resolving) else None,
+                cause=fact.cause if isinstance(event, _Resolving) else None,
             )
         )
     return found

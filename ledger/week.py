@@ -69,6 +69,12 @@ class WeekNotResolved(LedgerError):
     code = "week_not_resolved"
 
 
+class CaseOpen(LedgerError):
+    """A case of the week is open: it is applied or closed before the week's book is."""
+
+    code = "case_open"
+
+
 class Week(Aggregate):
     """One week's state and rules. The facts it keeps answer commands that come again."""
 
@@ -209,8 +215,19 @@ class Week(Aggregate):
         limit: timedelta = self.rules.correction_limit
         return min(self.settled.at + self.rules.correction_window, self.ends_at + limit)
 
-    def finalise(self, *, at: datetime, unresolved: Collection[str], standings_hash: str, override: bool) -> Fact:
-        """End the correction window; an operator may `override` its length, never an unfinished resolution."""
+    def finalise(
+        self,
+        *,
+        at: datetime,
+        unresolved: Collection[str],
+        standings_hash: str,
+        override: bool,
+        open_cases: Collection[UUID] = (),
+    ) -> Fact:
+        """End the correction window, in which no case may be open; raises CaseOpen.
+
+        An operator may `override` its length and open cases, never an unfinished resolution.
+        """
         if self.finalised is not None:
             return self.finalised
         self.require_open()
@@ -218,9 +235,28 @@ class Week(Aggregate):
             raise WeekNotResolved(f"week {self.week} is {self.state}: it is finalised after it is settled")
         if unresolved:
             raise WeekNotResolved(f"week {self.week}: a correction of {', '.join(sorted(unresolved))} is under way")
+        if not override:
+            self._require_no_case(open_cases)
         if at < self.final_at and not override:
             raise WeekNotOver(f"week {self.week} may be corrected until {self.final_at}")
         return self.trigger(WeekFinalised(standings_hash=standings_hash))
+
+    def seal(self, *, open_cases: Collection[UUID]) -> Fact:
+        """Close the book of a final week; raises WeekNotOver before that, CaseOpen while a case waits."""
+        if self.sealed is not None:
+            return self.sealed
+        self.require_open()
+        if self.finalised is None:
+            raise WeekNotOver(f"week {self.week} is {self.state}: it is sealed after it is final")
+        self._require_no_case(open_cases)
+        return self.trigger(WeekSealed())
+
+    def _require_no_case(self, open_cases: Collection[UUID]) -> None:
+        if open_cases:
+            named = ", ".join(sorted(map(str, open_cases))[:5])
+            raise CaseOpen(
+                f"week {self.week}: {len(open_cases)} cases are open, among them {named}: apply or close them"
+            )
 
     def require_open(self) -> None:
         """Refuse a week that nobody opened."""

@@ -11,13 +11,15 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from ledger.mendable import Mendable
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 _WEEK_ID = re.compile(r"([12][0-9]{3})-W([0-9]{2})")
 _MONDAY, _FRIDAY, _SATURDAY, _NEXT_MONDAY = 0, 4, 5, 7
 
 
-class WeekIdError(ValueError):
+class WeekIdError(Mendable, ValueError):
     """A text that names no week."""
 
     def __init__(self, week: str) -> None:

@@ -10,6 +10,7 @@ from ledger import events, ids, weeks
 from ledger.beacon import Reading
 from ledger.game import Offer
 from ledger.instants import Instant
+from ledger.proposal import Change, ChangeKind, Effect, Proposal
 from ledger.rules import Rules, rules_hash
 from ledger.settlement import Word
 
@@ -181,3 +182,17 @@ def recorded(home: int | None = 35, away: int | None = 34, **changes: Any) -> ev
         "status": "final",
     }
     return events.ResultRecorded(**fields | changes)
+
+
+def change(kind: ChangeKind = "result", **fields: Any) -> Change:
+    """A change of the game; of kind `result` the operator's word that it ended 20 to 17."""
+    if kind == "result":
+        fields = {"status": "final", "home_score": 20, "away_score": 17} | fields
+    return Change(kind=kind, **{"game_id": GAME} | fields)
+
+
+def proposal(what: Change | None = None, **changes: Any) -> Proposal:
+    """That change, previewed on the first resolution: one bet of 110 would lose what it won."""
+    effect = Effect(bets=1, moved=210, paid_before=210, paid_after=0, below_zero=0, ranks=0, prizes=0)
+    fields: dict[str, Any] = {"change": what or change(), "effect": effect, "needs_approval": False, "resolution": 1}
+    return Proposal(**fields | changes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -85,8 +85,12 @@ class Bets:
             line=offer.line,
             price=offer.price,
             stake=self.stakes[number],
-            recorded_at=_EPOCH + timedelta(microseconds=self._recorded_at[number]),
+            recorded_at=self.recorded_at(number),
         )
+
+    def recorded_at(self, number: int) -> datetime:
+        """Return when a bet was placed."""
+        return _EPOCH + timedelta(microseconds=self._recorded_at[number])
 
     def of_game(self, game_id: UUID) -> array[int]:
         """Return the numbers of a game's bets, in order of position."""

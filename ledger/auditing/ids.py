@@ -12,6 +12,7 @@ from ledger import ids
 from ledger.auditing.findings import Check, Finding
 from ledger.events import (
     AccountOpened,
+    BetsVoided,
     EntryEnrolled,
     Event,
     GameScheduled,
@@ -22,6 +23,7 @@ from ledger.events import (
     PaymentRefused,
     PoolsDrawn,
     ResultRecorded,
+    RulingLifted,
 )
 from ledger.facts import Fact
 
@@ -40,6 +42,8 @@ class Ids(Check):
         MarketSuspended,
         MarketReopened,
         ResultRecorded,
+        BetsVoided,
+        RulingLifted,
         PaymentAccepted,
         PaymentRefused,
     )
@@ -75,7 +79,7 @@ class Ids(Check):
             case MarketSuspended(market_id=UUID() as found) | MarketReopened(market_id=UUID() as found):
                 of_game = [ids.market_id(fact.stream, market) for market in _MARKETS]
                 yield f"a market of game {fact.stream}", found, found if found in of_game else None
-            case ResultRecorded(game_id=game):
+            case ResultRecorded(game_id=game) | BetsVoided(game_id=game) | RulingLifted(game_id=game):
                 yield f"the settlement of game {game}", fact.stream, ids.settlement_stream(game)
             case PaymentAccepted(payment_id=payment) | PaymentRefused(payment_id=payment):
                 yield f"the purchase by payment {payment}", fact.stream, _purchase(payment)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from ledger.aggregate import Context
+from ledger.aggregate import Context, LedgerError
 from ledger.auditing.board import Board
-from ledger.events import GameLocked, ResultRecorded
+from ledger.events import BetsVoided, Event, GameLocked, ResultRecorded, RulingLifted
 from ledger.facts import Fact
 from ledger.game import POSTPONED, Game
 from ledger.grading import Result
@@ -34,8 +34,8 @@ class Settled:
     _result: Result | None = None
     _as_of: tuple[int, int] = (0, 0)
 
-    def result(self, rules: Rules) -> Result:
-        """Return what the game's bets are graded by here; there must be a resolution."""
+    def result(self, rules: Rules) -> Result | None:
+        """Return what the game's bets are graded by here, but for those that are void; None before a result."""
         as_of = (self.settlement.resolution, self.game.version)
         if self._result is None or self._as_of != as_of:
             self._result, self._as_of = self.settlement.result(self.game, rules), as_of
@@ -50,6 +50,8 @@ class Results:
         self._games: dict[int, Settled] = {}
         self._streams: dict[int, Settled] = {}
         self._started_at: dict[int, int] = {}
+        # What counts again since an operator's word was released, and where it is due.
+        self._released: dict[int, tuple[int, Event]] = {}
 
     def of_game(self, game_id: UUID) -> Settled | None:
         """Return how a game is settled, once something was said of it."""
@@ -72,6 +74,8 @@ class Results:
             yield f"game {event.game_id} is not listed"
             return
         settled, word = self._settled(game), word_of(event)
+        if self._released.pop(game.id.int, None) == (fact.position, event):
+            return
         yield from self._may_be_said(fact, settled, word)
         try:
             decided = self._decide(fact, settled.settlement, word, reconsiders=event.resolution is not None)
@@ -84,12 +88,58 @@ class Results:
             said = f"applied {event.applied}, resolution {event.resolution}"
             yield f"says {said}; by precedence it is applied {decided.applied}, resolution {decided.resolution}"
 
+    def rule(self, fact: Fact, event: BetsVoided | RulingLifted) -> Iterator[str]:
+        """Take the next void, or the end of a ruling, and yield what is wrong with it."""
+        game = self._board.game(event.game_id)
+        if game is None:
+            yield f"game {event.game_id} is not listed"
+            return
+        settlement = self._settled(game).settlement
+        settlement.context = Context(log=fact.log, actor=fact.actor, request=fact.request)
+        try:
+            ruled, *recorded = self._ruled(settlement, event)
+        except LedgerError as refusal:
+            yield str(refusal)
+            return
+        settlement.collect_events()
+        for position, each in enumerate((ruled, *recorded), start=fact.position):
+            each.position = position
+        if ruled.event != event:
+            yield f"says {event}; by what was said before it is {ruled.event}"
+        for again in recorded:
+            self._released[game.id.int] = (again.position, again.event)
+
+    def _ruled(self, settlement: Settlement, event: BetsVoided | RulingLifted) -> list[Fact]:
+        week = self._board.week
+        final = week.finalised is not None
+        if isinstance(event, RulingLifted):
+            if event.case_id is None:
+                return settlement.release(game_id=event.game_id, rules=week.rules, final=final)
+            return [settlement.lift(event.case_id, game_id=event.game_id, final=final)]
+        voided = settlement.void(
+            case_id=event.case_id,
+            game_id=event.game_id,
+            market_id=event.market_id,
+            bet_id=event.bet_id,
+            placed_from=event.placed_from,
+            placed_until=event.placed_until,
+            final=final,
+        )
+        return [voided]
+
+    def is_said_again(self, fact: Fact, event: ResultRecorded) -> bool:
+        """Say whether a word that is known settles its game again, because the real start became known just before."""
+        settled = self._games.get(event.game_id.int)
+        is_late = self._started_at.get(event.game_id.int) == fact.position - 1
+        return is_late and settled is not None and word_of(event) in settled.settlement.words.values()
+
     def _decide(self, fact: Fact, settlement: Settlement, word: Word, *, reconsiders: bool) -> ResultRecorded | None:
         """Let the settlement decide on a word as it did; return what it came to, None where there was no news."""
         week = self._board.week
         settlement.context = Context(log=fact.log, actor=fact.actor, request=fact.request)
         decided = settlement.record(word, rules=week.rules, final=week.finalised is not None)
-        if decided is None and reconsiders and self._started_at.get(word.game_id.int) == fact.position - 1:
+        is_late = week.finalised is None and self._started_at.get(word.game_id.int) == fact.position - 1
+        if decided is None and reconsiders and is_late:
             # The real start became known in the same append: the same word settles the game again.
             decided = settlement.reconsider()
         settlement.collect_events()

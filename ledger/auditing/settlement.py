@@ -18,12 +18,14 @@ from ledger.auditing.findings import Check, Finding
 from ledger.auditing.results import Results, Settled
 from ledger.events import (
     BetLost,
+    BetsVoided,
     BetWon,
     ChunkSettled,
     Event,
     GameLocked,
     PayoutCorrected,
     ResultRecorded,
+    RulingLifted,
     SettlementCompleted,
     StakeReturned,
     WeekSettled,
@@ -33,6 +35,7 @@ from ledger.grading import Outcome, Result, grade
 from ledger.settlement import StaleChunk
 
 _Resolving: TypeAlias = BetWon | BetLost | StakeReturned | PayoutCorrected
+_NONE: Final = UUID(int=0)
 _RESOLVING: Final = (BetWon, BetLost, StakeReturned, PayoutCorrected)
 
 
@@ -43,7 +46,7 @@ class _Chunk:
     fact: Fact
     event: ChunkSettled
     settled: Settled
-    result: Result
+    result: Result | None
 
 
 class Settlements(Check):
@@ -53,15 +56,17 @@ class Settlements(Check):
         *_RESOLVING,
         GameLocked,
         ResultRecorded,
+        BetsVoided,
+        RulingLifted,
         ChunkSettled,
         SettlementCompleted,
         WeekSettled,
     )
 
-    def __init__(self, board: Board, bets: Bets) -> None:
+    def __init__(self, board: Board, bets: Bets, results: Results) -> None:
         self._board = board
         self._bets = bets
-        self._results = Results(board)
+        self._results = results
         self._chunk: _Chunk | None = None
 
     def take(self, fact: Fact) -> Iterable[Finding]:
@@ -80,6 +85,8 @@ class Settlements(Check):
         event = fact.event
         if isinstance(event, ResultRecorded):
             yield from self._results.record(fact, event)
+        elif isinstance(event, BetsVoided | RulingLifted):
+            yield from self._results.rule(fact, event)
         elif isinstance(event, ChunkSettled):
             yield from self._begin_chunk(fact, event)
         elif isinstance(event, SettlementCompleted):
@@ -106,14 +113,35 @@ class Settlements(Check):
             outcome = self._grade(settled, number, settled.result(self._board.week.rules))
         except ValueError as error:
             return f"bet {event.bet_id}: {error}"
+        if outcome is None:
+            return f"resolves bet {event.bet_id}, of which resolution {event.resolution} says nothing"
         said, comes_to = _said(event), _of(outcome)
         if said == comes_to:
             return None
         return f"bet {event.bet_id} is {_told(*said)}; by its terms and the result it is {_told(*comes_to)}"
 
-    def _grade(self, settled: Settled, number: int, result: Result) -> Outcome:
+    def _grade(self, settled: Settled, number: int, result: Result | None) -> Outcome | None:
+        """Return what a bet comes to; None where the resolution says nothing of it."""
+        if self._is_void(settled, number):
+            return Outcome("void", self._bets.stakes[number], "operator")
+        if result is None:
+            return None
         three_way = self._bets.offers[number].odds_id in settled.game.three_way_odds
         return grade(self._bets.terms(number), result, three_way=three_way)
+
+    def _is_void(self, settled: Settled, number: int) -> bool:
+        """Say whether a ruling that stands names a bet."""
+        voids = settled.settlement.voids.values()
+        if not voids:
+            return False
+        # Ids are not kept by number: of those that are named, one is the bet's, or none.
+        named = (void.event.bet_id for void in voids if isinstance(void.event, BetsVoided) and void.event.bet_id)
+        return settled.settlement.is_void(
+            bet_id=next((bet_id for bet_id in named if self._bets.find(bet_id) == number), _NONE),
+            market_id=self._bets.offers[number].market_id,
+            placed_at=self._bets.recorded_at(number),
+            position=self._bets.positions[number],
+        )
 
     # Chunks, and their ends.
 
@@ -134,7 +162,7 @@ class Settlements(Check):
         chunk, self._chunk = self._chunk, None
         if chunk is None:
             return
-        numbers = self._between(chunk.settled.game.id, chunk.event.from_, chunk.event.to)
+        numbers = self._covered(chunk.settled, chunk.event.from_, chunk.event.to)
         bets, paid = len(numbers), sum(self._bets.payouts[number] for number in numbers)
         if (chunk.event.bets, chunk.event.paid) != (bets, paid):
             text = f"says {chunk.event.bets} bets and {chunk.event.paid} paid, the log has {bets} and {paid}"
@@ -153,6 +181,7 @@ class Settlements(Check):
         except ValueError as error:
             yield _finding(chunk.fact, f"{where}: {error}")
             return
+        assert outcome is not None
         stands = (self._bets.outcome(number), self._bets.payouts[number])
         if stands != (outcome.verdict, outcome.payout):
             told = f"it is {_told(*_of(outcome))} under resolution {chunk.event.resolution}"
@@ -164,8 +193,8 @@ class Settlements(Check):
             yield "completes a game without a result"
             return
         settlement = settled.settlement
-        numbers = self._between(settled.game.id, 1, settlement.cut)
-        staked = sum(self._bets.stakes[number] for number in numbers)
+        staked = sum(self._bets.stakes[number] for number in self._between(settled.game.id, 1, settlement.cut))
+        numbers = self._covered(settled, 1, settlement.cut)
         paid = sum(self._bets.payouts[number] for number in numbers)
         if (event.resolution, event.cut) != (settlement.resolution, settlement.cut):
             stands = f"{settlement.resolution} to position {settlement.cut}"
@@ -184,6 +213,13 @@ class Settlements(Check):
                 yield f"the week is settled while game {game.id} is not"
         for number in self._bets.open():
             yield f"the week is settled while the bet of position {self._bets.positions[number]} is open"
+
+    def _covered(self, settled: Settled, first: int, last: int) -> list[int]:
+        """Return the numbers of those bets between positions of which the resolution says anything."""
+        numbers = self._between(settled.game.id, first, last)
+        if settled.settlement.settling is not None:
+            return numbers
+        return [number for number in numbers if self._is_void(settled, number)]
 
     def _between(self, game_id: UUID, first: int, last: int) -> list[int]:
         """Return the numbers of a game's bets that were placed at some positions."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ledger.auditing.board import Board
 from ledger.auditing.books import Books
+from ledger.auditing.cases import Cases
 from ledger.auditing.checks import Checks
 from ledger.auditing.continuity import Continuity
 from ledger.auditing.draws import DrawCheck
@@ -16,6 +17,8 @@ from ledger.auditing.lines import Leaf, is_canonical
 from ledger.auditing.office import OfficeBook, WeekInOffice
 from ledger.auditing.payments import Payments
 from ledger.auditing.prizes import Prizes
+from ledger.auditing.results import Results
+from ledger.auditing.rulings import Rulings
 from ledger.auditing.settlement import Settlements
 from ledger.auditing.sources import Source
 from ledger.auditing.standings import Standings
@@ -31,18 +34,21 @@ _STEP = 1_000
 def checks_of(log: str) -> list[Check]:
     """Return the checks that a log can be held against by itself. Some look at what those before them have folded."""
     if log == OFFICE:
-        return [Continuity(log), OfficeBook()]
-    board, books = Board(log), Books()
+        return [Continuity(log), OfficeBook(), Cases(log)]
+    board, books, cases = Board(log), Books(), Cases(log)
+    results = Results(board)
     return [
         Continuity(log),
         WeekStates(log, board),
         Ids(log),
         DrawCheck(),
         Gates(board),
+        cases,
+        Rulings(board, results, cases),
         board,
         books,
         Payments(),
-        Settlements(board, books.bets),
+        Settlements(board, books.bets, results),
         Standings(log, books),
         Prizes(log, books),
     ]

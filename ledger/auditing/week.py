@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -14,15 +14,25 @@ from ledger.auditing.board import WEEK_EVENTS, Board
 from ledger.auditing.findings import Check, Finding
 from ledger.events import (
     AccountOpened,
+    BetsVoided,
     BoughtBack,
+    CaseApplied,
+    CaseApproved,
+    CaseClosed,
+    CaseOpened,
+    CaseProposed,
     ChunkSettled,
     CreditsGranted,
     EntryEnrolled,
     EntryWithdrawn,
     Event,
+    PaymentAccepted,
+    PaymentRefused,
     PoolsDrawn,
     PrizeAwarded,
+    ResultRecorded,
     RosterFrozen,
+    RulingLifted,
     SettlementCompleted,
     WeekClosed,
     WeekFinalised,
@@ -34,6 +44,19 @@ from ledger.events import (
 from ledger.facts import Fact, record_of
 from ledger.ids import week_stream
 from ledger.week import Week
+
+_NOT_BEHIND_THE_SEAL: Final = (
+    ResultRecorded,
+    BetsVoided,
+    RulingLifted,
+    CaseOpened,
+    CaseProposed,
+    CaseApproved,
+    CaseApplied,
+    CaseClosed,
+    PaymentAccepted,
+    PaymentRefused,
+)
 
 
 class _Opening(msgspec.Struct):
@@ -53,6 +76,7 @@ class WeekStates(Check):
         ChunkSettled,
         SettlementCompleted,
         PrizeAwarded,
+        *_NOT_BEHIND_THE_SEAL,
     )
 
     def __init__(self, log: str, board: Board) -> None:

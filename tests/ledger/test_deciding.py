@@ -14,6 +14,7 @@ from ledger.aggregate import Context, LedgerError
 from ledger.book import Book, Decision
 from ledger.deciding import Asked, Decided, RowThere, assemble, decide, judge
 from ledger.facts import Record
+from ledger.ids import week_stream
 from ledger.recorder import Appended, LogRecorder, Row
 from tests.examples import KICK_OFF, POOL, STARTS_AT, WEEK
 from tests.ledger.appending import A, B, C
@@ -26,6 +27,7 @@ def book(recorder: LogRecorder) -> Book:
     """The book of a log without events, in which any stream is blank."""
     book = Book(recorder)
     book.load()
+    book.week()
     return book
 
 
@@ -70,7 +72,7 @@ def test_looking_at_the_same_stream_joins_nobody(book: Book) -> None:
 
 
 def test_batch_lists_what_each_group_rests_on(book: Book) -> None:
-    """Its streams, its time limit and its row; a refused command brings none of the last two."""
+    """Its streams and the week, its time limit and its row; a refused command brings its streams alone."""
 
     def limited(on: Decision) -> None:
         on.account(A).open(pool_id=POOL, pool_name="W2026-47-A", grant=1000)
@@ -87,7 +89,7 @@ def test_batch_lists_what_each_group_rests_on(book: Book) -> None:
     batch = assemble(decided, known=7, now=KICK_OFF)
     assert (batch.known, batch.now) == (7, KICK_OFF)
     assert [(group, fact.version) for group, fact in batch.facts] == [(0, 1), (0, 2)]
-    assert sorted(batch.behind) == [(0, A), (1, B)]
+    assert sorted(batch.behind) == [(0, A), (0, week_stream(WEEK)), (1, B)]
     assert (batch.before, batch.rows) == ([(0, KICK_OFF)], [(0, ROW)])
 
 

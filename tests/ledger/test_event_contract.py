@@ -88,7 +88,7 @@ def test_contract_lists_every_topic_of_the_design() -> None:
         "entry": 2,
         "account": 9,
         "game": 8,
-        "settlement": 3,
+        "settlement": 5,
         "case": 5,
         "payment": 14,
         "office": 5,

@@ -20,7 +20,17 @@ from ledger.events import (
     MarketSuspended,
 )
 from ledger.facts import Fact
-from ledger.game import POSTPONED, SCHEDULED_START, Game, MarketClosed, Offer, QuoteChanged, UnknownMarket
+from ledger.game import (
+    BY_OPERATOR,
+    POSTPONED,
+    SCHEDULED_START,
+    SOURCE_SILENT,
+    Game,
+    MarketClosed,
+    Offer,
+    QuoteChanged,
+    UnknownMarket,
+)
 from ledger.game import UnknownOutcome as NoSuchOutcome
 from ledger.ids import odds_id
 from tests.examples import GAME, KICK_OFF, MARKETS, MONEYLINE, SOURCE, SPREAD, TOTAL, at, game_scheduled, offer, quoted
@@ -194,13 +204,16 @@ def test_three_way_moneyline_offers_a_draw() -> None:
         ((), "total", suspended(TOTAL)),
         ((), None, suspended()),
         ((suspended(SPREAD),), "spread", None),
+        ((suspended(SPREAD, SOURCE_SILENT),), "spread", suspended(SPREAD)),
+        ((suspended(SPREAD, BY_OPERATOR),), "spread", None),
+        ((suspended(why=BY_OPERATOR),), None, None),
         ((suspended(),), None, None),
         ((suspended(why="other reason"),), None, suspended()),
         ((suspended(),), "spread", suspended(SPREAD)),
     ],
 )
 def test_suspending(history: tuple[Event, ...], market: str | None, news: Event | None) -> None:
-    """What is stopped already is not stopped again, unless the whole game is for another reason."""
+    """What is stopped already is not stopped again, unless for a better reason: an operator's is the best of all."""
     suspending = given(LISTED, quoted(), *history).when(lambda game: game.suspend(market=market, why="news"))
     suspending.then(*([news] if news else []))
 

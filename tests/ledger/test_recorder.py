@@ -38,7 +38,7 @@ def test_log_that_is_not_open_is_refused(datastore: Datastore) -> None:
     recorder = LogRecorder(datastore, WEEK)
     with pytest.raises(LogNotOpen, match="log 2026-W47 is not open"):
         recorder.head()
-    with pytest.raises(psycopg.errors.NoDataFound, match="2026-W47 is not open"):
+    with pytest.raises(LogNotOpen, match="log 2026-W47 is not open"):
         append(recorder, fact(A, 1), known=0)
 
 

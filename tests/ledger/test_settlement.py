@@ -102,7 +102,7 @@ PRECEDENCE: list[tuple[str, tuple[Event, ...], Word, dict[str, Any]]] = [
         {"applied": False, "resolution": None},
     ),
     ("operator again", (BY_OPERATOR,), word(21, 17, source=OPERATOR, revision=2), {"resolution": 2}),
-    ("operator voids", (OFFICIAL,), status("operator", source=OPERATOR), {"resolution": 2, "revision": 0}),
+    ("operator voids", (OFFICIAL,), status("operator", source=OPERATOR), {"resolution": 2, "revision": 1}),
     ("official after the move out", (POSTPONED,), word(), {"applied": False, "resolution": None}),
     ("operator after the move out", (POSTPONED,), word(source=OPERATOR), {"resolution": 2}),
     ("move out after the result", (OFFICIAL,), status("postponed"), {"resolution": 2, "revision": 1}),
@@ -207,7 +207,7 @@ def test_reconsidering_keeps_the_latest_word() -> None:
     given(*history, again).when(saying(word(revision=2))).then()
 
 
-def graded_on(*history: Event, league: str = "NFL", game: tuple[Event, ...] = ()) -> Result:
+def graded_on(*history: Event, league: str = "NFL", game: tuple[Event, ...] = ()) -> Result | None:
     listed = given_any(Game, game_scheduled(league=league), *game, stream=GAME).aggregate
     return given(*history).aggregate.result(listed, RULES)
 
