@@ -32,11 +32,11 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter, call
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 KINDS = (
     *("manifest", "line", "position", "version", "time", "tree", "checkpoint", "week", "draw"),
-    *("books", "gate", "settlement", "standings", "prizes", "office", "receipt"),
+    *("books", "gate", "settlement", "case", "standings", "prizes", "office", "receipt"),
 )
 LINE_BYTES_MAX = 1 << 25
 
@@ -168,6 +168,8 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "beacon": lambda value: has_form(value, BEACON),
     "pool": lambda value: has_form(value, POOL),
     "prize": lambda value: has_form(value, PRIZE),
+    "change": lambda value: has_form(value, CHANGE),
+    "effect": lambda value: has_form(value, EFFECT),
     "rules": is_rules,
 }
 SCORE: Form = form("away:int home:int")
@@ -179,6 +181,12 @@ RULES: Form = form(
     "pool_max:int price_max:int prize_currency:text prize_min_entries:int prizes:prize* "
     "settlement_deadline_hours:int settles_on_provisional:bool stake_max:int? stake_min:int version:text"
 )
+CHANGE: Form = form(
+    "away_score:int? bet_id:id? game_id:id home_score:int? kind:text lifts:id? market_id:id? placed_from:time? "
+    "placed_until:time? regulation:score? started_at:time? status:text?"
+)
+EFFECT: Form = form("below_zero:int bets:int moved:int paid_after:int paid_before:int prizes:int ranks:int")
+PROPOSAL = form("change:change effect:effect needs_approval:bool resolution:int")
 ENVELOPE = form(
     "actor:text cause:text? data:object log:text position:int recorded_at:time request:text schema:int stream:id "
     "type:text version:int"
@@ -223,6 +231,9 @@ settlement.result_recorded 1: applied:bool away_score:int? certainty:text game_i
 resolution:int? revision:int source:text status:text
 settlement.chunk_settled 1: bets:int from:int paid:int resolution:int to:int
 settlement.completed 1: bets:int cut:int paid:int resolution:int staked:int
+settlement.bets_voided 1: applied:bool bet_id:id? case_id:id game_id:id market_id:id? placed_from:time? \
+placed_until:time? resolution:int?
+settlement.ruling_lifted 1: applied:bool case_id:id? game_id:id resolution:int?
 case.opened 1: case_id:id reason:text subject:text
 case.proposed 1: change:text preview_hash:text
 case.approved 1:
@@ -731,13 +742,32 @@ class Word(NamedTuple):
         return self.revision, self.status != "final"
 
 
+class Void(NamedTuple):
+    """Bets placed before it that a ruling makes void: one, those on a market, in an interval; all that is told fits."""
+
+    position: int
+    bets: list[Bet] | None
+    market_id: str | None
+    placed_from: str | None
+    placed_until: str | None
+
+    def names(self, bet: Bet) -> bool:
+        return (
+            bet.position < self.position
+            and (self.bets is None or bet in self.bets)
+            and (self.market_id is None or self.market_id == bet.quote.market_id)
+            and (self.placed_from is None or self.placed_from <= bet.at)
+            and (self.placed_until is None or bet.at < self.placed_until)
+        )
+
+
 class Game:
     """A listing of a game: whether it takes stakes, what was said of it, and how far its bets are settled."""
 
     __slots__ = (
         *("bets", "bets_settled", "completed", "completed_at", "cut", "decided", "id", "league", "locked", "moved_out"),
-        *("paid", "quotes", "relocked", "resolution", "settled_to", "source", "started_at", "starts_at", "stopped"),
-        *("suspended", "words"),
+        *("paid", "quotes", "released", "relocked", "resolution", "settled_to", "source", "started_at", "starts_at"),
+        *("ruled", "stopped", "suspended", "voids", "words"),
     )
 
     def __init__(self, fact: Fact) -> None:
@@ -750,13 +780,25 @@ class Game:
         self.moved_out = False
         self.quotes: dict[str, Quote] = {}
         self.words: dict[str, Word] = {}
+        self.voids: dict[str, Void] = {}  # By the case that brought them.
         self.decided: Word | None = None
         self.resolution = self.cut = self.settled_to = self.bets_settled = self.paid = 0
-        self.completed = self.completed_at = self.relocked = 0
+        self.completed = self.completed_at = self.relocked = self.released = 0
+        self.ruled = 0  # The revision of the operators' last word.
         self.bets: list[Bet] = []
 
+    def settle_anew(self, position: int) -> None:
+        """The next resolution begins: all bets up to its position are settled under it."""
+        self.resolution, self.cut = self.resolution + 1, position
+        self.settled_to = self.bets_settled = self.paid = 0
+
     def grade(self, bet: Bet, rules: dict[str, Any]) -> tuple[str | None, str]:
-        """What a bet comes to, and why: late bets are void whatever the score, then the result decides."""
+        """What a bet comes to, and why: voids count before all, late bets are void whatever the score.
+
+        None where nothing is said of it: it stays as it is, open, or returned by a void that stands no longer.
+        """
+        if self.voids and any(void.names(bet) for void in self.voids.values()):
+            return "void", "operator"
         word = self.decided
         if word is None:
             return None, "there is no result"
@@ -774,14 +816,72 @@ class Game:
         return ("won", "result") if beaten > 0 else ("lost", "result") if beaten < 0 else ("push", "push")
 
 
-class Week:
+class Case:
+    """An operator's case as far as it was told: `proposal` is the last one, `proposer` who made it."""
+
+    def __init__(self) -> None:
+        self.proposal: dict[str, Any] | None = None
+        self.proposer = ""
+        self.approved = self.applied = self.closed = False
+
+
+class Due(NamedTuple):
+    """What must stand right behind an event, in the same append, and what is said of the event where it does not."""
+
+    behind: Fact
+    type: str
+    stream: str
+    kind: str
+    said: str
+
+
+class Book:
+    """What the logs of weeks and of the office have in common: the cases of operators.
+
+    `rulings` are those of the append that is being read, `ruled_on` what its game stood at before them: the number of
+    its resolution, and its start if that was known.
+    """
+
+    def __init__(self, log: str, report: Report) -> None:
+        self.log, self.report, self.state, self.stream = log, report, "", uuid5(FAIRPOOL, log)
+        self.cases: dict[str, Case] = {}
+        self.rulings: list[Fact] = []
+        self.ruled_on: tuple[int, str | None] = 0, None
+        self.due: Due | None = None
+
+    def differ(self, kind: str, fact: Fact, what: str) -> None:
+        self.report.differ(kind, fact.token, what)
+
+    def must(self, holds: bool, kind: str, fact: Fact, what: str) -> None:
+        if not holds:
+            self.differ(kind, fact, what)
+
+    def must_be(self, kind: str, fact: Fact, name: str, stated: object, found: object) -> None:
+        if stated != found:
+            self.differ(kind, fact, f"{name} is {stated!r}, by the log it is {found!r}")
+
+    def next(self, fact: Fact) -> None:
+        """What one append brings stands side by side: what is due comes now, and rulings go on until they are applied.
+
+        Nothing is missed at the end of an export, which may be cut anywhere.
+        """
+        due, self.due = self.due, None
+        if due is not None:
+            self.must((fact.type, fact.stream) == (due.type, due.stream), due.kind, due.behind, due.said)
+        if self.rulings:
+            last = self.rulings[-1]
+            if (fact.position, fact.request) != (last.position + 1, last.request):
+                self.differ("case", self.rulings[0], "an operator's ruling that no case.applied follows")
+                self.rulings = []
+
+
+class Week(Book):
     """A week's log as far as it was read. What `CHECKS` holds for a type of event is asked in turn."""
 
     def __init__(self, log: str, report: Report) -> None:
-        self.log, self.report, self.state = log, report, ""
+        super().__init__(log, report)
         self.rules: dict[str, Any] = {}
         self.starts_at = self.ends_at = self.commitment = self.rules_hash = ""
-        self.stream = uuid5(FAIRPOOL, log)
         self.enrolled: dict[str, tuple[str, str | None]] = {}
         self.roster_changed_at = 0
         self.late: set[str] = set()
@@ -800,44 +900,26 @@ class Week:
         self.settled: Fact | None = None
         self.settlements_of_week = 0
         self.owed: dict[str, tuple[int, int]] = {}
-        self.resettles: tuple[int, Game] | None = None
         self.accepted: dict[str, tuple[int, str, str]] = {}
         self.given: dict[str, tuple[int, str, str]] = {}
         self.in_use: set[str] = set()
         self.refused: set[str] = set()
         self.sealed = False
 
-    def differ(self, kind: str, fact: Fact, what: str) -> None:
-        self.report.differ(kind, fact.token, what)
-
-    def must(self, holds: bool, kind: str, fact: Fact, what: str) -> None:
-        if not holds:
-            self.differ(kind, fact, what)
-
-    def must_be(self, kind: str, fact: Fact, name: str, stated: object, found: object) -> None:
-        if stated != found:
-            self.differ(kind, fact, f"{name} is {stated!r}, by the log it is {found!r}")
-
     def take(self, fact: Fact) -> None:
         if not self.rules and fact.type != "week.opened":
             self.differ("week", fact, f"{fact.type} stands before the week was opened")
             return
         self.must(not self.sealed, "week", fact, "an event behind week.sealed")
+        if self.due or self.rulings:
+            self.next(fact)
         for check in CHECKS.get(fact.type, ()):
             check(self, fact)
-        self.settles_again_at_once(fact)
 
     def end(self, size: int) -> None:
         """What must hold at the end of the export, wherever that is."""
         payments_buy_what_they_pay_for(self, size)
         books_balance(self, size)
-
-    def settles_again_at_once(self, fact: Fact) -> None:
-        """Where a real start is learnt that makes bets late, the game is settled anew right behind it."""
-        if self.resettles is not None and self.resettles[0] < fact.position:
-            game, self.resettles = self.resettles[1], None
-            again = fact.type == "settlement.result_recorded" and fact.data["game_id"] == game.id
-            self.must(again, "settlement", fact, f"game {game.id} is not settled anew after its start was learnt")
 
     def balances(self) -> dict[str, dict[str, int]]:
         return {
@@ -855,7 +937,8 @@ class Week:
         return found
 
     def unresolved(self) -> list[str]:
-        return [game.id for game in self.games.values() if not 0 < game.resolution == game.completed]
+        games = self.games.values()
+        return [game.id for game in games if game.decided is None or game.resolution != game.completed]
 
     def account(self, fact: Fact) -> Account | None:
         """An entry's account is the stream of its movements; nothing moves before it is open, or after the end."""
@@ -871,12 +954,13 @@ class Week:
 
 
 CHECKS: dict[str, list[Callable[[Week, Fact], None]]] = defaultdict(list)
+Rule = TypeVar("Rule", bound=Callable[[Week, Fact], None])
 
 
-def on(*types: str) -> Callable[[Callable[[Week, Fact], None]], Callable[[Week, Fact], None]]:
+def on(*types: str) -> Callable[[Rule], Rule]:
     """Have a rule asked of every event of these types, in the order in which the rules stand here."""
 
-    def register(check: Callable[[Week, Fact], None]) -> Callable[[Week, Fact], None]:
+    def register(check: Rule) -> Rule:
         for name in types:
             CHECKS[name].append(check)
         return check
@@ -1046,7 +1130,140 @@ def nobody_is_left_out(week: Week, fact: Fact) -> None:
     week.state = GROUPED if fact.type == "week.grouped" else CLOSED
 
 
-# 6b. The board: games, quotes, and what stops stakes.
+# 6b. Cases: what operators rule was proposed, approved by another where that was asked for, and is what was proposed.
+
+
+@on(*(name for name, _ in FORMS if name.startswith("case.")))
+def case_goes_its_way(book: Book, fact: Fact) -> None:
+    """Opened, proposed, approved, applied, closed, in a stream that is made from the request that opened it."""
+    case = book.cases.get(fact.stream)
+    if fact.type == "case.opened":
+        book.must(case is None, "case", fact, "the case is opened twice")
+        book.must_be("case", fact, "case_id", fact.data["case_id"], fact.stream)
+        book.must_be("case", fact, "stream", fact.stream, uuid5(book.stream, f"case/{fact.request}"))
+        book.cases[fact.stream] = Case()
+    elif case is None or case.closed:
+        book.differ("case", fact, f"{fact.type} of a case that is not open")
+    else:
+        by_operator = fact.actor.startswith("operator:") or fact.type == "case.closed"
+        book.must(by_operator, "case", fact, f"{fact.type} by {fact.actor}, who is no operator")
+        CASE_STEPS[fact.type](book, fact, case)
+
+
+def change_is_proposed(book: Book, fact: Fact, case: Case) -> None:
+    """A proposal takes the place of the one before, and needs an approval of its own."""
+    book.must(not case.applied, "case", fact, "a proposal of a case that was applied")
+    case.proposal, case.proposer, case.approved = None, fact.actor, False
+    try:
+        proposal = read_canonical(fact.data["change"].encode())
+        if not has_form(proposal, PROPOSAL) or proposal["change"]["kind"] not in RULINGS:
+            raise Unsound("the change does not have the form of a proposal")
+        case.proposal = proposal
+    except Unsound as error:
+        book.differ("case", fact, str(error))
+
+
+def change_is_approved(book: Book, fact: Fact, case: Case) -> None:
+    """Once, by another operator than the one who proposed it."""
+    due = case.proposal is not None and not case.approved
+    book.must(due, "case", fact, "approves nothing that is proposed, or once more")
+    book.must(fact.actor != case.proposer, "case", fact, f"{fact.actor} approves what {case.proposer} proposed")
+    case.approved = True
+
+
+def change_is_applied(book: Book, fact: Fact, case: Case) -> None:
+    """The rulings of the append are what was proposed last, on the resolution that it was proposed on.
+
+    When the week is final there may be none: what would change nothing is not recorded.
+    """
+    rulings, book.rulings = book.rulings, []
+    proposal, case.proposal, case.applied = case.proposal, None, True
+    said = f"case {fact.stream} is not closed in the append that applies it"
+    book.due = Due(fact, "case.closed", fact.stream, "case", said)
+    if proposal is None:
+        book.differ("case", fact, "applies nothing that is proposed")
+        return
+    change, types = proposal["change"], [ruling.type for ruling in rulings]
+    book.must(case.approved or not proposal["needs_approval"], "case", fact, "applied without the approval it needs")
+    book.must_be("case", fact, "request", fact.request, f"case/{fact.stream}")
+    if not types and book.state == FINAL:
+        return
+    if types not in RULINGS[change["kind"]]:
+        said = ", ".join(types) or "nothing"
+        book.differ("case", fact, f"a change of kind {change['kind']!r} is carried out by {said}")
+        return
+    resolution, started_at = book.ruled_on
+    book.must_be("case", fact, "the resolution that was proposed on", proposal["resolution"], resolution)
+    main, due = rulings[-1 if change["kind"] == "result" else 0], ruling_due(change, fact.stream)
+    stated = main.data | {"stream": main.stream}
+    for name, value in due.items():
+        book.must(stated[name] == value, "case", main, f"{name} is {stated[name]!r}, what was proposed is {value!r}")
+    if main is not rulings[0]:
+        lock = rulings[0].stream, rulings[0].data["started_at"]
+        book.must_be("case", rulings[0], "what is locked", lock, (change["game_id"], started_at))
+
+
+def ruling_due(change: dict[str, Any], case_id: str) -> dict[str, Any]:
+    """What the event must say that carries a change out."""
+    names: tuple[str, ...] = {
+        "result": ("game_id", "status", "home_score", "away_score", "regulation"),
+        "start": ("started_at",),
+        "void": ("game_id", "market_id", "bet_id", "placed_from", "placed_until"),
+        "lift": ("game_id",),
+    }[change["kind"]]
+    more = {
+        "result": {"source": "operator", "certainty": "official"},
+        "start": {"stream": change["game_id"], "why": "in progress"},
+        "void": {"case_id": case_id},
+        "lift": {"case_id": change["lifts"]},
+    }
+    return {name: change[name] for name in names} | more[change["kind"]]
+
+
+def case_is_closed(book: Book, fact: Fact, case: Case) -> None:
+    """Where it was applied, it says whether that moved anything: nothing does when the week is final."""
+    if case.applied:
+        book.must_be("case", fact, "outcome", fact.data["outcome"], "recorded" if book.state == FINAL else "applied")
+    case.closed = True
+
+
+CASE_STEPS: dict[str, Callable[[Book, Fact, Case], None]] = {
+    "case.proposed": change_is_proposed,
+    "case.approved": change_is_approved,
+    "case.applied": change_is_applied,
+    "case.closed": case_is_closed,
+}
+# The events that carry a change out, by its kind.
+RULINGS = {
+    "result": (["settlement.result_recorded"], ["game.locked", "settlement.result_recorded"]),
+    "start": (["game.locked"], ["game.locked", "settlement.result_recorded"]),
+    "void": (["settlement.bets_voided"],),
+    "lift": (["settlement.ruling_lifted"], ["settlement.ruling_lifted", "settlement.result_recorded"]),
+}
+
+
+@on("game.locked", "settlement.result_recorded", "settlement.bets_voided", "settlement.ruling_lifted")
+def ruling_has_a_case(week: Week, fact: Fact) -> None:
+    """What an operator says of a game, or of its start, and what is void, stand in one append with `case.applied`."""
+    game = week.games.get(fact.data.get("game_id", fact.stream))
+    if game is None:
+        return
+    by_operator = fact.actor.startswith("operator:")
+    if fact.type == "game.locked":
+        rules = by_operator and fact.data["started_at"] != game.started_at
+    elif fact.type == "settlement.result_recorded":
+        again = is_said_again(week, game, word_of(fact.data), fact.position)
+        rules = fact.data["source"] == "operator" and not again
+    else:
+        rules = True
+    if rules or (by_operator and fact.request.startswith("case/")):
+        week.must(by_operator, "case", fact, f"{fact.actor} rules, who is no operator")
+        if not week.rulings:
+            week.ruled_on = game.resolution, game.started_at
+        week.rulings.append(fact)
+
+
+# 6c. The board: games, quotes, and what stops stakes.
 
 
 def game_of(week: Week, fact: Fact) -> Game | None:
@@ -1121,13 +1338,14 @@ def stakes_stop_and_go_on(week: Week, fact: Fact) -> None:
     else:
         believed, game.started_at, game.locked = game.started_at, data["started_at"], data["why"]
         makes_late = game.started_at is not None and min(game.started_at, believed or game.started_at) < game.starts_at
-        if makes_late and game.resolution:
+        if makes_late and game.decided is not None and week.state != FINAL:
             game.relocked = fact.position
             if game.started_at != believed:
-                week.resettles = fact.position, game
+                said = f"game {game.id} is not settled anew after its start was learnt"
+                week.due = Due(fact, "settlement.result_recorded", uuid5(game.id, "settlement"), "settlement", said)
 
 
-# 6c. Stakes.
+# 6d. Stakes.
 
 
 @on("account.stake_placed")
@@ -1195,7 +1413,7 @@ def bet_is_named_by_its_request(week: Week, fact: Fact) -> None:
     week.must(named, "week", fact, f"bet {fact.data['bet_id']} does not bear the id of its request")
 
 
-# 6d. Results and settlement.
+# 6e. Results and settlement.
 
 
 def is_no_news(game: Game, word: Word) -> bool:
@@ -1214,6 +1432,20 @@ def what_counts(words: dict[str, Word], rules: dict[str, Any]) -> Word | None:
     )
 
 
+def word_of(data: dict[str, Any]) -> Word:
+    regulation = data["regulation"] and (data["regulation"]["home"], data["regulation"]["away"])
+    said = data["source"], data["status"], data["certainty"], data["revision"], data["home_score"], data["away_score"]
+    return Word(*said, regulation)
+
+
+def is_said_again(week: Week, game: Game, word: Word, position: int) -> bool:
+    """A word is no news where it settles anew: the game's real start was learnt, or an operator's word was released."""
+    if game.released == position - 1:
+        return what_counts(game.words, week.rules) == word
+    late = game.relocked == position - 1 and game.decided is not None and word.content == game.decided.content
+    return late and word in game.words.values()
+
+
 @on("settlement.result_recorded")
 def result_settles_by_precedence(week: Week, fact: Fact) -> None:
     """Each change of what settles the game is the next resolution; what is recorded after the end settles nothing."""
@@ -1221,22 +1453,22 @@ def result_settles_by_precedence(week: Week, fact: Fact) -> None:
     if game is None or week.settlements.get(fact.stream) is not game:
         week.differ("settlement", fact, f"a result of game {data['game_id']} in a stream that is not its settlement")
         return
-    regulation = data["regulation"] and (data["regulation"]["home"], data["regulation"]["away"])
-    said = data["source"], data["status"], data["certainty"], data["revision"], data["home_score"], data["away_score"]
-    word = Word(*said, regulation)
+    word = word_of(data)
     has_score = word.status == "final" and word.home is not None and word.away is not None
     sound = (has_score or word.status in VOID_REASONS) and word.certainty in ("official", "provisional")
     week.must(sound, "settlement", fact, f"{word.status!r} ({word.certainty}) without what goes with it")
-    known = word.source in (game.source, "clock") or (word.source == "operator" and fact.actor.startswith("operator:"))
+    known = word.source in (game.source, "clock", "operator")
     week.must(known, "settlement", fact, f"source {word.source!r} is not the one that lists the game")
     applied: bool
     resolution: int | None
-    again = game.relocked == fact.position - 1 and game.decided is not None and word.content == game.decided.content
-    if again and word in game.words.values():
+    if is_said_again(week, game, word, fact.position):
         applied, resolution = True, game.resolution + 1
     else:
         week.must(not is_no_news(game, word), "settlement", fact, "repeats or contradicts what its source said before")
         clock_speaks_in_time(week, fact, game, word)
+        if word.source == "operator":
+            week.must_be("case", fact, "the operators' revision", word.revision, game.ruled + 1)
+            game.ruled = word.revision
         game.words[word.slot] = word
         counts, before = what_counts(game.words, week.rules), game.decided
         applied = week.state != FINAL and counts is not None and counts.content == word.content
@@ -1247,8 +1479,8 @@ def result_settles_by_precedence(week: Week, fact: Fact) -> None:
     stopped = game.locked is not None or game.moved_out or week.state != GROUPED
     week.must(stopped, "gate", fact, "the game takes stakes when its result is recorded")
     if resolution is not None:
-        game.decided, game.resolution, game.cut = word, resolution, fact.position
-        game.settled_to = game.bets_settled = game.paid = 0
+        game.decided = word
+        game.settle_anew(fact.position)
 
 
 def clock_speaks_in_time(week: Week, fact: Fact, game: Game, word: Word) -> None:
@@ -1265,14 +1497,61 @@ def clock_speaks_in_time(week: Week, fact: Fact, game: Game, word: Word) -> None
         week.must(called_off and closed, "settlement", fact, "stakes on a game are returned that was not called off")
     else:
         deadline = later(week.ends_at, hours=week.rules["settlement_deadline_hours"])
-        week.must(fact.at >= deadline and not game.resolution, "settlement", fact, f"ended before {deadline}")
+        week.must(fact.at >= deadline and not game.decided, "settlement", fact, f"ended before {deadline}")
         stands = game.words["provisional"].content if "provisional" in game.words else ("no_result", None, None, None)
         week.must_be("settlement", fact, "what stands at the deadline", word.content, stands)
 
 
+@on("settlement.bets_voided")
+def void_names_its_bets(week: Week, fact: Fact) -> None:
+    """A void is a resolution of its own, with or without a result: which bets it names is fixed where it stands."""
+    data, game = fact.data, week.settlements.get(fact.stream)
+    if game is None or data["game_id"] != game.id:
+        week.differ("settlement", fact, f"a void on game {data['game_id']} in a stream that is not its settlement")
+        return
+    bet_id, market_id, placed_until = data["bet_id"], data["market_id"], data["placed_until"]
+    named = (market_id, bet_id, data["placed_from"], placed_until) != (None, None, None, None)
+    of_game = market_id is None or market_id in {uuid5(game.id, name) for name in OUTCOMES}
+    week.must(named and of_game, "settlement", fact, "a void that names no bets, or a market of another game")
+    week.must(placed_until is None or placed_until <= fact.at, "settlement", fact, f"voids bets up to {placed_until}")
+    applied = week.state != FINAL
+    week.must_be("settlement", fact, "applied", data["applied"], applied)
+    week.must_be("settlement", fact, "resolution", data["resolution"], game.resolution + 1 if applied else None)
+    if applied:
+        bets = None if bet_id is None else [week.bets[bet_id]] if bet_id in week.bets else []
+        game.voids[data["case_id"]] = Void(fact.position, bets, market_id, data["placed_from"], placed_until)
+        game.settle_anew(fact.position)
+
+
+@on("settlement.ruling_lifted")
+def lifted_ruling_stood(week: Week, fact: Fact) -> None:
+    """Where a void is lifted all is settled anew; where an operator's word is released, what counts is said again."""
+    data, game = fact.data, week.settlements.get(fact.stream)
+    if game is None or data["game_id"] != game.id:
+        week.differ("settlement", fact, f"a ruling on game {data['game_id']} in a stream that is not its settlement")
+        return
+    applied, case_id = week.state != FINAL, data["case_id"]
+    week.must_be("settlement", fact, "applied", data["applied"], applied)
+    anew = applied and case_id is not None
+    week.must_be("settlement", fact, "resolution", data["resolution"], game.resolution + 1 if anew else None)
+    stood = case_id in game.voids if case_id is not None else "operator" in game.words
+    week.must(stood, "settlement", fact, "lifts a ruling that does not stand")
+    if applied and case_id is not None:
+        game.voids.pop(case_id, None)
+        game.settle_anew(fact.position)
+    elif applied:
+        game.words.pop("operator", None)
+        counts = what_counts(game.words, week.rules)
+        week.must(counts is not None, "settlement", fact, "releases the only word of the game")
+        if counts is not None and (game.decided is None or counts.content != game.decided.content):
+            game.released = fact.position
+            said = f"what settles game {game.id} now is not recorded again"
+            week.due = Due(fact, "settlement.result_recorded", fact.stream, "case", said)
+
+
 @on("settlement.chunk_settled")
 def chunk_counts_its_bets(week: Week, fact: Fact) -> None:
-    """A chunk is the next of the resolution in force; it counts the bets between its positions and what they pay."""
+    """A chunk is the next of the resolution in force; it counts the bets of which that says anything, and their pay."""
     game, data = week.settlements.get(fact.stream), fact.data
     if game is None or data["resolution"] != game.resolution or game.completed == game.resolution:
         week.differ("settlement", fact, f"resolution {data['resolution']} is not what is settled now")
@@ -1281,13 +1560,17 @@ def chunk_counts_its_bets(week: Week, fact: Fact) -> None:
     week.must(data["from"] <= data["to"] <= game.cut, "settlement", fact, f"to is {data['to']}, the cut {game.cut}")
     first = bisect_left(game.bets, data["from"], key=attrgetter("position"))
     bets = game.bets[first : bisect_right(game.bets, data["to"], key=attrgetter("position"))]
+    number = paid = 0
     for bet in bets:
-        bet.due = game.grade(bet, week.rules)[0]
-    paid = sum(bet.pays(bet.due) for bet in bets)
-    week.must_be("settlement", fact, "bets", data["bets"], len(bets))
+        verdict = game.grade(bet, week.rules)[0]
+        bet.due = verdict or bet.verdict
+        if verdict is not None:
+            number += 1
+            paid += bet.pays(verdict)
+    week.must_be("settlement", fact, "bets", data["bets"], number)
     week.must_be("settlement", fact, "paid", data["paid"], paid)
     game.settled_to = data["to"]
-    game.bets_settled += len(bets)
+    game.bets_settled += number
     game.paid += paid
 
 
@@ -1299,7 +1582,8 @@ def completed_means_every_bet(week: Week, fact: Fact) -> None:
         week.differ("settlement", fact, f"resolution {data['resolution']} is not what is settled now")
         return
     week.must(game.settled_to >= game.cut, "settlement", fact, f"settled to {game.settled_to}, the cut is {game.cut}")
-    found = game.bets_settled, game.cut, game.paid, sum(bet.stake for bet in game.bets)
+    staked = sum(bet.stake for bet in game.bets if bet.position <= game.cut)
+    found = game.bets_settled, game.cut, game.paid, staked
     stated = data["bets"], data["cut"], data["paid"], data["staked"]
     week.must_be("settlement", fact, "the total (bets, cut, paid, staked)", stated, found)
     wrong = [bet for bet in game.bets if bet.verdict != bet.due]
@@ -1352,7 +1636,7 @@ def what_is_stated(fact: Fact) -> tuple[str, int]:
     return ("lost", 0) if fact.type == "account.bet_lost" else (data["to_outcome"], data["to_payout"])
 
 
-# 6e. Buy-backs and payments.
+# 6f. Buy-backs and payments.
 
 
 @on("account.bought_back")
@@ -1400,7 +1684,7 @@ def payments_buy_what_they_pay_for(week: Week, size: int) -> None:
             week.report.differ("books", f"{week.log}:{position}", said)
 
 
-# 6f. Standings, prizes, the end.
+# 6g. Standings, prizes, the end.
 
 
 @on("week.settled", "week.finalised")
@@ -1432,13 +1716,18 @@ def settlements_are_counted(week: Week, fact: Fact) -> None:
 
 @on("week.finalised")
 def correction_window_is_kept(week: Week, fact: Fact) -> None:
-    """The window counts from the last settlement, bounded from the week's end; to cut it short needs a reason."""
+    """The window counts from the last settlement, bounded from the week's end, and no case is open.
+
+    An operator who says why may cut it short, and leave cases open.
+    """
+    reasoned = fact.actor.startswith("operator:") and fact.request.startswith("override: ")
     if week.settled is not None:
         window = later(week.settled.at, hours=week.rules["correction_window_hours"])
         limit = later(week.ends_at, hours=week.rules["correction_limit_hours"])
-        reasoned = fact.actor.startswith("operator:") and fact.request.startswith("override: ")
         said = f"final at {fact.at}, may be corrected until {min(window, limit)}"
         week.must(fact.at >= min(window, limit) or reasoned, "week", fact, said)
+    waiting = [case_id for case_id, case in week.cases.items() if not case.closed]
+    week.must(not waiting or reasoned, "case", fact, f"final while case {min(waiting, default='')} is open")
     week.state = FINAL
     for pool in week.balances().values():
         week.owed |= prizes(pool, week.played, week.rules)
@@ -1477,11 +1766,11 @@ def books_balance(week: Week, size: int) -> None:
 # 7. The folder: manifest, lines in order, checkpoints; and the office, whose log binds the week from outside.
 
 
-class Office:
+class Office(Book):
     """The office's log as far as it binds weeks: keys, anchors of seed chains, rule sets, final weeks, payments."""
 
     def __init__(self, log: str, report: Report) -> None:
-        self.log, self.report = log, report
+        super().__init__(log, report)
         self.keys: set[str] = set()
         self.anchors: dict[str, int] = {}
         self.rules: set[str] = set()
@@ -1491,7 +1780,11 @@ class Office:
     def take(self, fact: Fact) -> None:
         """What the office publishes stands in one stream, each thing once."""
         data = fact.data
-        if fact.type.startswith("office.") and fact.stream != uuid5(FAIRPOOL, "office"):
+        if self.due:
+            self.next(fact)
+        if fact.type.startswith("case."):
+            case_goes_its_way(self, fact)
+        if fact.type.startswith("office.") and fact.stream != self.stream:
             self.report.differ("office", fact.token, f"stands in stream {fact.stream}")
         if fact.type == "office.key_added" and data["purpose"] == "checkpoints":
             self.keys.add(data["public_key"])

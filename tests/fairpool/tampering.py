@@ -22,8 +22,8 @@ from ledger.events import BetLost, ChunkSettled, ResultRecorded, StakePlaced, We
 from ledger.facts import canonical
 from ledger.ids import position_token, settlement_stream
 from ledger.replay import Replay
-from projections.rebuild import rebuild
-from projections.tree import Trees
+from projections.runner import Runner
+from projections.tree import TreeProjection, Trees
 from tests.examples import WEEK, at
 from tests.feeds.small_week import SmallWeek
 from tests.played_week import RULES, SIGNER
@@ -32,7 +32,7 @@ Event: TypeAlias = dict[str, Any]
 """A row of the log: position, topic, stream and data; the data as JSON."""
 
 _EVENTS: Final = "events_2026_w47"
-_TABLES: Final = (_EVENTS, "heads", "tiles", "checkpoints")
+_TABLES: Final = (_EVENTS, "heads", "tiles", "checkpoints", "projection_positions")
 _GUARDED: Final = {_EVENTS: "ENABLE ALWAYS", "checkpoints": "ENABLE"}
 
 
@@ -114,7 +114,7 @@ class Scene:
             try:
                 act(Culprit(connection, self))
                 if tiles:
-                    rebuild(self.week.datastore, name="tree", log=WEEK)
+                    self._make_tiles_anew(connection)
                 yield
             finally:
                 self.file.write_bytes(written)
@@ -125,6 +125,14 @@ class Scene:
                     connection.execute(
                         SQL("ALTER TABLE {} {} TRIGGER append_only").format(Identifier(table), SQL(enable))
                     )
+
+    def _make_tiles_anew(self, connection: Connection[Any]) -> None:
+        """Have the tree's projection begin again, on what the log is now."""
+        connection.execute("DELETE FROM tiles WHERE log = %s", [WEEK])
+        connection.execute("DELETE FROM projection_positions WHERE log = %s AND name = 'tree'", [WEEK])
+        runner = Runner(self.week.datastore, [TreeProjection()])
+        while runner.step():
+            pass
 
 
 class Culprit:

@@ -18,6 +18,7 @@ from ledger.grading import FinalScore, GradingError, Result, Terms, grade
 from ledger.instants import Instant
 from ledger.proofs.merkle import Frontier, inclusion_proof, leaf_hash, root_at
 from ledger.proofs.notes import Verifier
+from ledger.proposal import Change, Effect, Proposal
 from ledger.rules import Prize, Rules, rules_hash
 from tests.examples import KICK_OFF, WEEK
 from tests.verification.stranger import program
@@ -87,6 +88,12 @@ def test_every_event_of_the_contract_has_its_form() -> None:
         assert form.names == sorted(frozen["data"]), topic
     known = {topic for topic, _ in stranger.FORMS}
     assert known == set(event_types())
+
+
+def test_proposals_have_the_fields_of_the_ledger() -> None:
+    """All of them, in their order, with those that are null."""
+    for form, struct in ((stranger.PROPOSAL, Proposal), (stranger.CHANGE, Change), (stranger.EFFECT, Effect)):
+        assert form.names == sorted(struct.__struct_fields__)
 
 
 @QUICK

@@ -37,9 +37,9 @@ def test_events_have_the_fields_that_the_program_asks_for() -> None:
         assert form.names == stranger.FORMS[name, int(schema)].names
 
 
-@pytest.mark.parametrize("name", ["envelope", "manifest", "rules"])
+@pytest.mark.parametrize("name", ["envelope", "manifest", "rules", "proposal", "change"])
 def test_other_objects_have_the_fields_that_the_program_asks_for(name: str) -> None:
-    """Of the envelope, the manifest and the rules."""
+    """Of the envelope, the manifest, the rules, and what is proposed in a case."""
     assert stranger.form(block(name)).names == getattr(stranger, name.upper()).names
 
 

@@ -75,6 +75,7 @@ def _ids() -> dict[str, str]:
         "settlement": uuid5(game, "settlement"),
         "bet": uuid5(ENTRIES[0], "k1"),
         "bet 2 of a slip": uuid5(ENTRIES[0], "k1 2"),
+        "case": uuid5(week, "case/k1"),
         "week starts": stranger.midnight_in_new_york(monday),
         "2026-W44 starts": stranger.midnight_in_new_york(stranger.monday("2026-W44")),
     }
