@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -19,32 +20,62 @@ _POLL_SECONDS: Final = 0.005
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStatus:
-    """Where a projection stands in a log; `error` says what stopped it, and it stands before that fact."""
+    """Where a projection stands in a log; `error` says what stopped it, and it stands before that fact.
+
+    `rate` is that of its last batch, in facts a second, `generation` the one that is live, `waiting_since` when the
+    first fact that it lacks was recorded.
+    """
 
     name: str
     log: str
     position: int
     head: int
     error: str | None
+    rate: float | None
+    generation: int
+    waiting_since: datetime | None
 
     @property
     def lag(self) -> int:
         """How many facts it is behind."""
         return self.head - self.position
 
+    def lag_seconds(self, now: datetime) -> float:
+        """Return for how long the first fact that it lacks has waited, by the service's clock."""
+        return 0.0 if self.waiting_since is None else max(0.0, (now - self.waiting_since).total_seconds())
+
+
+class Standing(NamedTuple):
+    """Where one projection stands in a log, and what stopped it there."""
+
+    log: str
+    position: int
+    error: str | None
+
 
 class Positions:
-    """The positions of some projections, by name. Changes are made on the connection of the caller's transaction."""
+    """The positions of some projections, by name. Changes are made on the connection of the caller's transaction.
 
-    def __init__(self, datastore: Datastore, names: Sequence[str], *, moved: threading.Condition | None = None) -> None:
-        self.names = tuple(names)
+    `labels` says what the positions are called of those that are not called by their name (`Projection.label`).
+    """
+
+    def __init__(
+        self,
+        datastore: Datastore,
+        names: Sequence[str],
+        *,
+        labels: Mapping[str, str] | None = None,
+        moved: threading.Condition | None = None,
+    ) -> None:
+        self._labels = labels or {}
+        self.names = tuple(self._labels.get(name, name) for name in names)
         self._datastore = datastore
         self._sql = queries("projections", "positions.sql")
         self._moved = moved or threading.Condition()
 
     def among(self, names: Sequence[str]) -> Positions:
         """Return the positions of some of these projections alone; who waits on either is woken by both."""
-        return Positions(self._datastore, names, moved=self._moved)
+        return Positions(self._datastore, names, labels=self._labels, moved=self._moved)
 
     def behind(self) -> list[str]:
         """Return the logs with news for a projection that is not stopped there."""
@@ -72,9 +103,11 @@ class Positions:
         [(position,)] = cursor.execute(self._sql["lock"], {"log": log, "name": name}).fetchall()
         return int(position)
 
-    def advance(self, connection: Connection[Any], log: str, names: Collection[str], position: int) -> None:
-        """Note that projections have come to a position, with no error."""
-        parameters = {"log": log, "names": list(names), "position": position}
+    def advance(
+        self, connection: Connection[Any], log: str, names: Collection[str], position: int, *, rate: float | None = None
+    ) -> None:
+        """Note that projections have come to a position, with no error, and at what rate in facts a second."""
+        parameters = {"log": log, "names": list(names), "position": position, "rate": rate}
         cursor_on(connection).execute(self._sql["advance"], parameters)
 
     def stop(self, connection: Connection[Any], log: str, names: Collection[str], error: str) -> None:
@@ -91,6 +124,29 @@ class Positions:
         with self._datastore.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(ProjectionStatus))
             return cursor.execute(self._sql["status"], {"names": list(self.names)}).fetchall()
+
+    def standing(self, connection: Connection[Any], name: str) -> list[Standing]:
+        """Return where one projection stands in the logs that it has begun."""
+        found = cursor_on(connection).execute(self._sql["standing"], {"name": name})
+        return [Standing(*row) for row in found]
+
+    def lock_all(self, connection: Connection[Any], name: str) -> list[Standing]:
+        """Lock one projection in all logs that it has begun, waiting for whoever is at work on it."""
+        found = cursor_on(connection).execute(self._sql["lock_all"], {"name": name})
+        return [Standing(*row) for row in found]
+
+    def put(self, connection: Connection[Any], name: str, standing: Mapping[str, int]) -> None:
+        """Put a projection at positions, by log, with no error, whether it has begun those logs or not."""
+        parameters = {"name": name, "logs": list(standing), "positions": list(standing.values())}
+        cursor_on(connection).execute(self._sql["put"], parameters)
+
+    def exchange(self, connection: Connection[Any], name: str, *, next: str, kept: str) -> None:
+        """Give a projection the positions called `next`, and keep its own as `kept`."""
+        cursor_on(connection).execute(self._sql["exchange"], {"name": name, "next": next, "kept": kept})
+
+    def forget(self, connection: Connection[Any], name: str) -> None:
+        """Drop the positions called `name`."""
+        cursor_on(connection).execute(self._sql["forget"], {"name": name})
 
     def come_to(self, logs: Sequence[str]) -> dict[str, int]:
         """Return the position of each of some logs that every projection has come to; those not begun are missing."""
@@ -109,8 +165,9 @@ class Positions:
         Returns whether they have; at once where one of them is stopped before it.
         """
         deadline = time.monotonic() + timeout
+        asked = self.names if names is None else [self._labels.get(name, name) for name in names]
         while True:
-            reached, stopped = self._reached(log, position, self.names if names is None else names)
+            reached, stopped = self._reached(log, position, asked)
             remaining = deadline - time.monotonic()
             if reached or stopped or remaining <= 0:
                 return reached

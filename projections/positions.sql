@@ -9,6 +9,10 @@ CREATE TABLE projection_positions (
 ) WITH (fillfactor = 50);
 GRANT SELECT, INSERT, UPDATE, DELETE ON projection_positions TO fairpool_service;
 
+-- name: schema_2
+-- How quick the last batch was, in facts a second.
+ALTER TABLE projection_positions ADD COLUMN rate real;
+
 -- name: behind
 -- The logs with news for a projection that is not stopped there.
 SELECT DISTINCT h.log
@@ -40,7 +44,7 @@ SELECT name, position FROM projection_positions WHERE log = %(log)s AND name = A
 
 -- name: advance
 -- Moves projections of a log to a position.
-UPDATE projection_positions SET position = %(position)s, error = NULL
+UPDATE projection_positions SET position = %(position)s, error = NULL, rate = coalesce(%(rate)s, rate)
 WHERE log = %(log)s AND name = ANY (%(names)s)
 
 -- name: stop
@@ -52,11 +56,16 @@ UPDATE projection_positions SET error = %(error)s WHERE log = %(log)s AND name =
 UPDATE projection_positions SET error = NULL WHERE name = ANY (%(names)s) AND error IS NOT NULL
 
 -- name: status
--- Where each projection stands in each log that has begun.
-SELECT n.name, h.log, coalesce(p.position, 0) AS position, h.position AS head, p.error
+-- Where each projection stands in each log that has begun, and when the first fact that it lacks was recorded.
+SELECT n.name, h.log, coalesce(p.position, 0) AS position, h.position AS head, p.error, p.rate,
+       coalesce(g.generation, 1) AS generation,
+       CASE WHEN coalesce(p.position, 0) < h.position THEN (
+         SELECT recorded_at FROM events WHERE log = h.log AND notification_id = coalesce(p.position, 0) + 1
+       ) END AS waiting_since
 FROM heads h
 CROSS JOIN unnest(%(names)s::text[]) WITH ORDINALITY AS n(name, place)
 LEFT JOIN projection_positions p ON p.name = n.name AND p.log = h.log
+LEFT JOIN projection_generations g ON g.label = n.name AND g.state = 'live'
 WHERE h.position > 0
 ORDER BY h.log <> 'office', h.log, n.place
 
@@ -71,3 +80,32 @@ FROM projection_positions WHERE log = %(log)s AND name = ANY (%(names)s)
 SELECT log, min(position) AS position FROM projection_positions
 WHERE log = ANY (%(logs)s) AND name = ANY (%(names)s)
 GROUP BY log HAVING count(*) = cardinality(%(names)s::text[])
+
+-- name: lock_all
+-- Locks one projection in all logs that it has begun, waiting for whoever is at work on it.
+SELECT log, position, error FROM projection_positions WHERE name = %(name)s ORDER BY log FOR UPDATE
+
+-- name: standing
+-- Where one projection stands in all logs that it has begun.
+SELECT log, position, error FROM projection_positions WHERE name = %(name)s ORDER BY log
+
+-- name: put
+-- Puts one projection at a position of each of some logs, with no error.
+INSERT INTO projection_positions (name, log, position)
+SELECT %(name)s, s.log, s.position FROM unnest(%(logs)s::text[], %(positions)s::bigint[]) AS s(log, position)
+ON CONFLICT (name, log) DO UPDATE SET position = EXCLUDED.position, error = NULL
+
+-- name: exchange
+-- Gives the live projection the positions of its next generation, whose own are dropped, and keeps those it had.
+WITH next AS (
+  DELETE FROM projection_positions WHERE name = %(next)s RETURNING log, position
+), kept AS (
+  INSERT INTO projection_positions (name, log, position)
+  SELECT %(kept)s, log, position FROM projection_positions WHERE name = %(name)s
+)
+INSERT INTO projection_positions (name, log, position) SELECT %(name)s, log, position FROM next
+ON CONFLICT (name, log) DO UPDATE SET position = EXCLUDED.position, error = NULL
+
+-- name: forget
+-- Drops the positions of a generation.
+DELETE FROM projection_positions WHERE name = %(name)s

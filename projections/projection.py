@@ -5,27 +5,47 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from ledger.aggregate import LedgerError
 from ledger.facts import Fact
 from projections.rows import Row, Rows
 
 Key = tuple[type[Row], Any]
+PUBLIC: Final = "public"
 
 
-class ProjectionStopped(Exception):
+class ProjectionStopped(LedgerError):
     """A projection cannot take a fact: it stands before that fact until the cause is mended."""
+
+    code = "projection_stopped"
 
 
 class Projection(ABC):
     """One read model. `name` names it to operators, and its `.sql` file; `tables` are the types of its rows.
 
     `IS_EVIDENCE`: it is there for auditors. No player's read waits for it, and the service is ready without it.
+    `READS_EVENTS`: it needs to know what facts say. One that does not goes on where a fact cannot be read.
+    `VERSION` counts the shapes of its rows that cannot be changed into one another while processes of two releases run.
+    The tables of the first stand in `public`, those of another in the schema called `label`, made by the block
+    `schema_v<VERSION>` of its `.sql` file; each process reads and writes those of its own release.
     """
 
     name: ClassVar[str]
     tables: ClassVar[tuple[type[Row], ...]]
     IS_EVIDENCE: ClassVar[bool] = False
+    READS_EVENTS: ClassVar[bool] = True
+    VERSION: ClassVar[int] = 1
+
+    @property
+    def label(self) -> str:
+        """What its positions are called: the name, with the version where that is not the first."""
+        return self.name if self.VERSION == 1 else f"{self.name}_v{self.VERSION}"
+
+    @property
+    def home(self) -> str:
+        """The schema of the tables that readers see."""
+        return PUBLIC if self.VERSION == 1 else self.label
 
     @abstractmethod
     def keys(self, fact: Fact) -> Iterable[Key]:

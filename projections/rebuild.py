@@ -1,232 +1,279 @@
-"""Rebuild and verify: fold a log from its first event, then put the rows in place, or compare them."""
+"""Rebuilds: a projection's next generation is made beside the live one, compared with it, and goes live in one moment.
+
+`verify` and `Difference` stand in `projections.replays`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import psycopg
 from psycopg import Connection
 
-from ledger.datastore import Datastore, cursor_on
-from ledger.facts import Fact, fact_of
-from ledger.recorder import END, PAGE, LogRecorder, open_logs
-from projections.catalogue import projections
+from ledger.aggregate import LedgerError
+from ledger.datastore import Datastore
+from ledger.recorder import LogRecorder
+from projections.catalogue import UnknownProjection, projections
+from projections.flipping import Flip, Flipper, FlipRefused, logs_to_compare
+from projections.generations import (
+    LIVE,
+    Act,
+    Generation,
+    GenerationOutdated,
+    Generations,
+    NothingKept,
+    RebuildRunning,
+    drop_tables,
+)
+from projections.making import SEGMENT, Maker, Making
 from projections.positions import Positions
-from projections.projection import Projection
-from projections.rows import Row, Rows, columns
-from projections.tables import draft, drop_draft, first_difference, load, replace, save
+from projections.projection import Projection, ProjectionStopped
+from projections.replays import FACTS_A_BATCH, Difference, Progress, Told, heads_of, verify, verify_generation
+from projections.rows import Row
 
-FACTS_A_BATCH: Final = 5_000
-Progress = Callable[[int, int], None]
+__all__ = ["FACTS_A_BATCH", "Difference", "Rebuilt", "drop", "drop_version", "rebuild", "rollback", "verify"]
+
+NOBODYS: Final = Act()
+_SETTLES_SECONDS: Final = 1.0
+_GIVES_UP_SECONDS: Final = 10.0
+
+
+class RebuildFailed(ProjectionStopped):
+    """Generations that could not be made, or would have been wrong: those that are live stay. `done` are the others."""
+
+    def __init__(self, message: str, done: Sequence[Rebuilt]) -> None:
+        super().__init__(message, done)
+        self.done = tuple(done)
+
+    def __str__(self) -> str:
+        """Return what could not be made, and why."""
+        return str(self.args[0])
+
+
+class VersionInUse(LedgerError):
+    """The tables of a version cannot be dropped that this release works with."""
+
+    code = "version_in_use"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Where a table is not what its log gives, at the position where its projection stands.
+class Rebuilt:
+    """What a rebuild of one projection came to: its generation, how many facts were folded in how many seconds."""
 
-    `column` is None where a row is missing (`found` None) or is one too many (`expected` None).
-    """
+    name: str
+    generation: int
+    facts: int
+    seconds: float
+    flip: Flip
 
-    projection: str
-    log: str
-    position: int
-    table: str
-    key: Any
-    column: str | None
-    expected: Any
-    found: Any
-
-    def __str__(self) -> str:
-        """Return it as a line for an operator."""
-        place = f"{self.log}:{self.position} {self.table} {self.key}"
-        what = "" if self.column is None else f" {self.column}"
-        return f"{self.projection} at {place}{what}: expected {self.expected}, found {self.found}"
+    @property
+    def rate(self) -> float:
+        """Facts a second."""
+        return self.facts / self.seconds if self.seconds else 0.0
 
 
 def rebuild(
-    datastore: Datastore, *, name: str | None = None, log: str | None = None, progress: Progress | None = None
-) -> None:
-    """Make the rows of a projection (all unless named) anew, for one log or for all.
-
-    Readers see the old rows until the new ones are complete, and meanwhile everything goes on: a projection is
-    held only while its rows are exchanged. `progress` is told how many facts of how many are folded. Raises
-    UnknownProjection, LogNotOpen, or ProjectionStopped; then what is not exchanged yet stays as it was.
-    """
-    chosen = projections(name)
-    heads = _heads(datastore, log)
-    told = _Told(progress, total=sum(head for _, head in heads))
-    for recorder, head in heads:
-        folds = [(projection, Rows()) for projection in chosen]
-        for facts in _pages(recorder, until=head):
-            for projection, rows in folds:
-                projection.fold(rows, facts)
-            told.further(len(facts))
-        for projection, rows in folds:
-            _exchange(datastore, recorder, projection, rows, folded=head)
-
-
-def verify(
     datastore: Datastore,
     *,
     name: str | None = None,
     log: str | None = None,
     progress: Progress | None = None,
-    facts_a_batch: int = FACTS_A_BATCH,
-) -> list[Difference]:
-    """Return the first difference of each projection (all unless named) in each log (all unless named).
+    act: Act = NOBODYS,
+    segment: int = SEGMENT,
+    chosen: Sequence[Projection] | None = None,
+) -> list[Rebuilt]:
+    """Make the next generation of a projection (all unless named), folding one log or all anew, and let it go live.
 
-    Each is compared at the position where it stands, in one snapshot, while everything goes on, in memory that does
-    not grow with the log. `progress` and errors are those of `rebuild`.
+    One that was interrupted goes on where it stood. Readers see the live rows until the new ones take their place, and
+    meanwhile everything goes on. `progress` is told how many facts of how many are folded.
+    Raises UnknownProjection, LogNotOpen, LogArchived, RebuildRunning, or RebuildFailed for those that could not be
+    made; the others are live by then. `chosen` are other projections than those of the catalogue.
+    """
+    chosen = projections(name) if chosen is None else chosen
+    told = Told(progress, total=sum(head for _, head in heads_of(datastore, log)))
+    with _rebuilding(datastore, chosen, act, segment=segment) as work:
+        makings = [work.begin(projection, log=log) for projection in chosen]
+        return work.make(makings, told)
+
+
+def rollback(datastore: Datastore, *, name: str, act: Act = NOBODYS, seen: int | None = None) -> Rebuilt | None:
+    """Let the generation before go live again, with all that came since; the one that was live is kept.
+
+    The same act again changes nothing: then it returns None. `seen` is the generation that must be live. Raises
+    UnknownProjection, NothingKept, GenerationOutdated, RebuildRunning, or RebuildFailed where this release cannot go on
+    from its rows; then everything stays as it is.
+    """
+    [projection] = projections(name)
+    with _rebuilding(datastore, [projection], act) as work:
+        return work.go_back(projection, seen=seen)
+
+
+def drop(datastore: Datastore, *, name: str | None = None, seen: int | None = None) -> list[Generation]:
+    """Drop the generations of a projection (all unless named) that are kept or unfinished, and return them.
+
+    One that is being made at this moment is given up by who makes it. Raises UnknownProjection, GenerationOutdated, or
+    RebuildRunning where that takes long.
     """
     chosen = projections(name)
-    heads = _heads(datastore, log)
-    told = _Told(progress, total=sum(head for _, head in heads))
-    differences: list[Difference] = []
-    for recorder, _ in heads:
-        with datastore.connection() as connection:
-            folds = [_Expected(connection, recorder.log, each) for each in chosen]
+    generations, patience = Generations(datastore), 0.0
+    for projection in chosen:
+        _require_live(generations.live(projection.label), seen)
+        unfinished = generations.unfinished(projection.label)
+        if unfinished is not None:
+            generations.fail(unfinished, "dropped")
+            patience = _GIVES_UP_SECONDS
+    with _claimed(generations, chosen, patience=patience):
+        for projection in chosen:
+            _require_live(generations.live(projection.label), seen)
+        others = [each for each in generations.generations([each.label for each in chosen]) if each.state != LIVE]
+        for generation in others:
+            generations.drop(generation)
+    return others
+
+
+def drop_version(datastore: Datastore, dsn: str, *, label: str) -> None:
+    """Drop the tables of a version that another release had; `dsn` names the owner of the database.
+
+    Raises UnknownProjection or VersionInUse.
+    """
+    there = Generations(datastore).versions()
+    if label not in there:
+        raise UnknownProjection(f"no tables are called {label!r}: choose {', '.join(there)}")
+    if label in {each.label for each in projections()}:
+        raise VersionInUse(f"{label} is what this release works with")
+    drop_tables(dsn, label)
+
+
+@contextmanager
+def _claimed(generations: Generations, chosen: Sequence[Projection], *, patience: float = 0) -> Iterator[None]:
+    labels = {each.label for each in chosen}
+    with generations.claimed(sorted(labels), patience=patience) as claimed:
+        if labels - set(claimed):
+            raise RebuildRunning(f"{', '.join(sorted(labels - set(claimed)))}: somebody else is rebuilding this now")
+        yield
+
+
+def _require_live(live: Generation, seen: int | None) -> None:
+    if seen not in (None, live.generation):
+        raise GenerationOutdated(f"generation {live.generation} of {live.label} is live, not {seen}: look again")
+
+
+@contextmanager
+def _rebuilding(
+    datastore: Datastore, chosen: Sequence[Projection], act: Act, *, segment: int = SEGMENT
+) -> Iterator[_Rebuilding]:
+    with _claimed(Generations(datastore), chosen), datastore.connection() as connection:
+        yield _Rebuilding(datastore, connection, act, segment=segment)
+
+
+class _Rebuilding:
+    """Makes generations and lets them go live, on one connection, with the projections claimed."""
+
+    def __init__(self, datastore: Datastore, connection: Connection[Any], act: Act, *, segment: int) -> None:
+        self._datastore = datastore
+        self._generations = Generations(datastore)
+        self._act = act
+        self._heads = {recorder.log: head for recorder, head in heads_of(datastore, None)}
+        self._maker = Maker(datastore, connection, segment=segment)
+        self._flipper = Flipper(datastore, connection, self._maker, act=act)
+        self._seconds = 0.0
+
+    def begin(self, projection: Projection, *, log: str | None) -> Making:
+        """Take up the generation that is asked for or was interrupted, unless it is of another week, or ask for one."""
+        generation = self._generations.unfinished(projection.label)
+        if generation is not None and generation.week != log:
+            self._generations.drop(generation)
+            generation = None
+        if generation is None:
+            generation = self._generations.ask(projection.label, week=log, act=self._act)
+        return Making(projection, self._generations.start(generation, at=self._act.at), self._heads)
+
+    def make(self, makings: Sequence[Making], told: Told) -> list[Rebuilt]:
+        """Fold what is to be folded in one reading of the logs, then let one after another go live."""
+        began = time.monotonic()
+        for making in makings:
+            self._maker.copy(making)
+        self._maker.fold(makings, told.further)
+        self._seconds = time.monotonic() - began
+        done, failed = [], []
+        for making in makings:
             try:
-                differences += _differences(connection, datastore, recorder, folds, told, limit=facts_a_batch)
-            finally:
-                for expected in folds:
-                    expected.forget()
-    return differences
+                done.append(self._finish(making))
+            except (ProjectionStopped, FlipRefused, psycopg.errors.DatatypeMismatch) as error:
+                self._generations.fail(making.generation, str(error))
+                failed.append(str(error))
+        if failed:
+            raise RebuildFailed("; ".join(failed), done)
+        return done
 
+    def go_back(self, projection: Projection, *, seen: int | None) -> Rebuilt | None:
+        """Let the generation before go live again, unless this act has done so."""
+        live = self._generations.live(projection.label)
+        if self._act.request and live.request == self._act.request:
+            return None
+        _require_live(live, seen)
+        kept = self._generations.kept(projection.label)
+        if not kept:
+            raise NothingKept(f"no generation of {projection.name} is kept")
+        latest = max(kept, key=lambda each: (each.changed_at is not None, each.changed_at, each.generation))
+        making = Making(projection, replace(latest, week=None), self._heads)
+        try:
+            self._maker.copy(making)
+            self._flipper.catch_up(making)
+            return self._go_live(making, self._known(making), began=time.monotonic())
+        except (ProjectionStopped, FlipRefused, psycopg.errors.DatatypeMismatch) as error:
+            why = f"{projection.name} cannot go back to generation {latest.generation}: {error}"
+            raise RebuildFailed(why, ()) from error
 
-class _Told:
-    """Adds up how many facts are folded, and tells whoever wants to know."""
+    def _finish(self, making: Making) -> Rebuilt:
+        """Catch up, compare, verify what differs, and go live."""
+        began = time.monotonic() - self._seconds
+        if making.error is not None:
+            raise making.error
+        making.behind |= set(self._behind(making))
+        self._flipper.catch_up(making)
+        self._generations.finish(making.generation)
+        self._flipper.catch_up(making)
+        known = self._known(making)
+        for log in sorted({log for log, _ in known} | making.behind):
+            wrong = verify_generation(self._datastore, making.projection, log, schema=making.schema)
+            if wrong is not None:
+                raise ProjectionStopped(f"the new rows are not what a replay gives, nothing is changed: {wrong}")
+        return self._go_live(making, known, began=began)
 
-    def __init__(self, progress: Progress | None, *, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
+    def _behind(self, making: Making) -> Iterator[str]:
+        """Yield the logs in which the live rows stand still behind the new ones: stopped, or moved by nobody.
 
-    def further(self, facts: int) -> None:
-        self._done += facts
-        if self._progress is not None:
-            self._progress(self._done, self._total)
+        Also those that end before the live rows do, which have been cut off: the rows follow the log.
+        """
+        positions, live = Positions(self._datastore, [making.label]), self._maker.live(making)
+        patience = time.monotonic() + _SETTLES_SECONDS
+        for log, head in self._heads.items():
+            position = live[log].position if log in live else 0
+            if making.is_copied(log) or position == head:
+                continue
+            if position < head:
+                is_there = positions.wait_for(log, head, timeout=max(0.0, patience - time.monotonic()))
+            else:
+                is_there = position <= LogRecorder(self._datastore, log).head().position
+            if not is_there:
+                yield log
 
+    def _known(self, making: Making) -> Mapping[tuple[str, type[Row]], set[Any]]:
+        return {
+            (log, row_type): keys
+            for log in logs_to_compare(self._datastore, making)
+            for row_type, keys in self._flipper.compare(making, log).items()
+        }
 
-def _heads(datastore: Datastore, log: str | None) -> list[tuple[LogRecorder, int]]:
-    recorders = [LogRecorder(datastore, each) for each in (open_logs(datastore) if log is None else [log])]
-    return [(recorder, recorder.head().position) for recorder in recorders]
-
-
-def _pages(recorder: LogRecorder, *, after: int = 0, until: int = END, limit: int = PAGE) -> Iterator[list[Fact]]:
-    while records := recorder.read(after=after, until=until, limit=limit):
-        yield [fact_of(record) for record in records]
-        after = records[-1].position
-
-
-def _exchange(datastore: Datastore, recorder: LogRecorder, projection: Projection, rows: Rows, *, folded: int) -> None:
-    """Fold what came since, with the live projection held, and put the rows in the place of its own."""
-    positions = Positions(datastore, [projection.name])
-    with datastore.connection() as connection, connection.transaction():
-        positions.lock(connection, recorder.log, projection.name)
-        head = recorder.head().position
-        for facts in _pages(recorder, after=folded, until=head):
-            projection.fold(rows, facts)
-        for row_type in projection.tables:
-            replace(connection, recorder.log, row_type, rows.all(row_type).values())
-        positions.advance(connection, recorder.log, [projection.name], head)
-
-
-def _differences(
-    connection: Connection[Any],
-    datastore: Datastore,
-    recorder: LogRecorder,
-    folds: Sequence[_Expected],
-    told: _Told,
-    *,
-    limit: int,
-) -> list[Difference]:
-    """Fold a log up to where its projections stand, then, in one snapshot, what they took meanwhile, and compare.
-
-    So no snapshot is held for long, which would keep the database from cleaning up.
-    """
-    positions = Positions(datastore, [expected.name for expected in folds])
-    _fold(recorder, folds, positions.at(connection, recorder.log), told, limit=limit)
-    with connection.transaction():
-        cursor_on(connection).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        _fold(recorder, folds, positions.at(connection, recorder.log), told, limit=limit)
-        found = [expected.first_difference() for expected in folds]
-    return [difference for difference in found if difference is not None]
-
-
-def _fold(
-    recorder: LogRecorder, folds: Sequence[_Expected], positions: Mapping[str, int], told: _Told, *, limit: int
-) -> None:
-    behind = [expected for expected in folds if expected.position < positions[expected.name]]
-    if behind:
-        after, until = min(each.position for each in behind), max(positions[each.name] for each in behind)
-        for facts in _pages(recorder, after=after, until=until, limit=limit):
-            for expected in behind:
-                expected.fold(facts, until=positions[expected.name])
-            told.further(len(facts))
-
-
-class _Expected:
-    """The rows that a log comes to: those of the last batch in memory, those of earlier ones in drafts of the tables.
-
-    So a log of any length takes the memory of a batch, and one that is no longer than a batch no draft.
-    """
-
-    def __init__(self, connection: Connection[Any], log: str, projection: Projection) -> None:
-        self.name = projection.name
-        self.position = 0
-        self._connection = connection
-        self._log = log
-        self._projection = projection
-        self._rows = Rows()
-        self._drafts: list[type[Row]] = []
-
-    def fold(self, facts: Sequence[Fact], *, until: int) -> None:
-        """Fold what of the next batch is news, up to a position; raises ProjectionStopped."""
-        facts = [fact for fact in facts if self.position < fact.position <= until]
-        if not facts:
-            return
-        if self.position:
-            self._put_away()
-            self._rows = load(self._connection, self._log, self._projection.touched(facts), drafts=True)
-        self._projection.fold(self._rows, facts)
-        self.position = facts[-1].position
-
-    def first_difference(self) -> Difference | None:
-        """Return the first difference to the rows that are stored."""
-        if self._drafts:
-            self._put_away()
-        for row_type in self._projection.tables:
-            rows = None if self._drafts else self._rows.all(row_type).values()
-            found = first_difference(self._connection, self._log, row_type, rows)
-            if found is not None:
-                expected, stored = found
-                row = stored if expected is None else expected
-                assert row is not None
-                place = (self.name, self._log, self.position, row_type.TABLE, row.key)
-                return Difference(*place, *_first_column(expected, stored))
-        return None
-
-    def forget(self) -> None:
-        """Drop the drafts."""
-        for row_type in self._drafts:
-            drop_draft(self._connection, row_type)
-        self._drafts = []
-
-    def _put_away(self) -> None:
-        if not self._drafts:
-            for row_type in self._projection.tables:
-                draft(self._connection, row_type)
-                self._drafts.append(row_type)
-        save(self._connection, self._log, self._rows.changes(), drafts=True)
-        self._rows = Rows({})
-
-
-def _first_column(expected: Row | None, found: Row | None) -> tuple[str | None, Any, Any]:
-    if expected is None or found is None:
-        return None, expected, found
-    for column in columns(type(found)):
-        wanted, was = getattr(expected, column), getattr(found, column)
-        if wanted != was:
-            return column, wanted, was
-    raise AssertionError(f"{found.TABLE} {found.key} was said to differ and does not")
+    def _go_live(self, making: Making, known: Mapping[tuple[str, type[Row]], set[Any]], *, began: float) -> Rebuilt:
+        flip = self._flipper.flip(making, known)
+        for older in self._generations.kept(making.label):
+            if older.schema != flip.kept:
+                self._generations.drop(older)
+        seconds = time.monotonic() - began
+        return Rebuilt(making.projection.name, making.generation.generation, making.facts, seconds, flip)

@@ -71,17 +71,24 @@ class Rows:
     """
 
     def __init__(self, found: Found | None = None) -> None:
-        self._found = found
+        self._is_all = found is None
+        self._found: dict[type[Row], dict[Any, Row | None]] = {
+            row_type: dict(rows) for row_type, rows in (found or {}).items()
+        }
         self._rows: dict[type[Row], dict[Any, Row | None]] = defaultdict(dict)
-        for row_type, rows in (found or {}).items():
+        for row_type, rows in self._found.items():
             self._rows[row_type] = dict(rows)
+
+    def __len__(self) -> int:
+        """Return how many rows, and keys without one, are known."""
+        return sum(map(len, self._rows.values()))
 
     def get(self, row_type: type[R], key: Any) -> R | None:
         """Return the row under a key, or None; raises RowNotLoaded."""
         row = self._rows[row_type].get(key, _UNKNOWN)
         if row is not _UNKNOWN:
             return cast("R | None", row)
-        if self._found is not None:
+        if not self._is_all:
             raise RowNotLoaded(f"{row_type.TABLE} {key} was not loaded: let `keys` name it for this event")
         return None
 
@@ -105,10 +112,40 @@ class Rows:
 
     def remove(self, row: Row) -> None:
         """Take away a row that was asked for."""
-        if self._found is None:
-            del self._rows[type(row)][row.key]
+        rows, key = self._rows[type(row)], row.key
+        if self._is_all and self._found.get(type(row), {}).get(key) is None:
+            del rows[key]
         else:
-            self._rows[type(row)][row.key] = None
+            rows[key] = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether what is not here is not in the tables either, so that nothing need be loaded."""
+        return self._is_all
+
+    def unknown(self, keys: Keys) -> Keys:
+        """Return those of some keys that a fold could not ask for yet."""
+        unknown = {
+            row_type: [key for key in wanted if key not in self._rows[row_type]] for row_type, wanted in keys.items()
+        }
+        return {row_type: wanted for row_type, wanted in unknown.items() if wanted}
+
+    def learn(self, found: Rows) -> None:
+        """Take in what was found under further keys."""
+        for row_type, rows in found._rows.items():
+            self._found.setdefault(row_type, {}).update(rows)
+            self._rows[row_type].update(rows)
+
+    def written(self) -> None:
+        """Go on from here: what was changed has been written to the tables."""
+        for row_type, rows in self._rows.items():
+            if self._is_all:
+                self._rows[row_type] = {key: row for key, row in rows.items() if row is not None}
+            self._found[row_type] = dict(self._rows[row_type])
+
+    def keys(self) -> Keys:
+        """Return all keys that were asked for or written to."""
+        return {row_type: set(rows) for row_type, rows in self._rows.items() if rows}
 
     def all(self, row_type: type[R]) -> dict[Any, R]:
         """Return all rows of a type by key."""
@@ -117,7 +154,7 @@ class Rows:
     def changes(self) -> Iterator[Changes]:
         """Yield what differs from what was found, for each table that differs."""
         for row_type, rows in self._rows.items():
-            found = (self._found or {}).get(row_type, {})
+            found = self._found.get(row_type, {})
             changes = Changes(row_type, [], [], [])
             for key, row in rows.items():
                 before = found.get(key)

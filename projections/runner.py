@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -13,8 +15,9 @@ import psycopg
 from psycopg import Connection
 
 from ledger.datastore import Datastore, cursor_on
-from ledger.facts import Fact, UnknownTopic, UnreadableEvent, fact_of
-from ledger.recorder import LogRecorder
+from ledger.facts import Fact
+from ledger.recorder import LogArchived, LogRecorder
+from projections.pages import Page
 from projections.positions import Positions, ProjectionStatus
 from projections.projection import Projection, ProjectionStopped
 from projections.tables import load, save
@@ -34,8 +37,9 @@ class Runner:
 
     def __init__(self, datastore: Datastore, projections: Sequence[Projection]) -> None:
         self._datastore = datastore
-        self._projections: Mapping[str, Projection] = {each.name: each for each in projections}
-        self.positions = Positions(datastore, tuple(self._projections))
+        self._projections: Mapping[str, Projection] = {each.label: each for each in projections}
+        labels = {each.name: each.label for each in projections}
+        self.positions = Positions(datastore, tuple(labels), labels=labels)
         self.reading = self.positions.among([each.name for each in projections if not each.IS_EVIDENCE])
 
     def run(self, stop: threading.Event) -> None:
@@ -69,6 +73,11 @@ class Runner:
         """Return where each projection stands in each log."""
         return self.positions.status()
 
+    def arriving(self) -> list[str]:
+        """Return the projections of a new version that have not yet caught up with the logs, nearly."""
+        new = {each.label for each in self._projections.values() if each.VERSION > 1}
+        return sorted({each.name for each in self.status() if each.name in new and each.lag > BATCH}) if new else []
+
     def _advance(self, log: str, limit: int) -> int:
         """Take one batch of a log to the projections that nobody else is at work on."""
         taken = 0
@@ -83,19 +92,28 @@ class Runner:
 
     def _take(self, connection: Connection[Any], log: str, names: list[str], *, after: int, limit: int) -> int:
         """Take the facts behind `after` to projections that all stand there."""
-        records = LogRecorder(self._datastore, log).read(after=after, limit=limit)
-        if not records:
-            return 0
+        began = time.monotonic()
         try:
-            facts = [fact_of(record) for record in records]
-        except (UnknownTopic, UnreadableEvent) as error:
-            self._stop(connection, log, names, str(error))
+            page = Page.of(LogRecorder(self._datastore, log).read(after=after, limit=limit))
+        except LogArchived:
             return 0
-        advanced = [name for name in names if self._apply(connection, log, name, facts)]
-        self.positions.advance(connection, log, advanced, records[-1].position)
-        return len(facts) * len(advanced)
+        if not page.records:
+            return 0
+        come_to: dict[int, list[str]] = defaultdict(list)
+        for name in names:
+            facts = page.facts_for(self._projections[name])
+            if not facts:
+                come_to[after].append(name)
+            elif self._apply(connection, log, name, facts):
+                come_to[facts[-1].position].append(name)
+        for position, those in come_to.items():
+            rate = (position - after) / max(time.monotonic() - began, 1e-6)
+            self.positions.advance(connection, log, those, position, rate=rate)
+            if page.error is not None and position < page.records[-1].position:
+                self._stop(connection, log, those, page.error)
+        return sum((position - after) * len(those) for position, those in come_to.items())
 
-    def _apply(self, connection: Connection[Any], log: str, name: str, facts: list[Fact]) -> bool:
+    def _apply(self, connection: Connection[Any], log: str, name: str, facts: Sequence[Fact]) -> bool:
         """Fold facts into a projection's rows; where it cannot take one, stop it and keep nothing of them."""
         projection = self._projections[name]
         try:

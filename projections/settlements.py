@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
 
-from ledger.events import ChunkSettled, ResultRecorded, SettlementCompleted
+from ledger.events import BetsVoided, ChunkSettled, ResultRecorded, RulingLifted, SettlementCompleted
 from ledger.facts import Fact
 from projections.projection import Key, Projection
 from projections.rows import Row, Rows
@@ -18,9 +18,10 @@ from projections.view import View
 class Settlement(Row):
     """A game's settlement, under the id of its stream.
 
-    `resolution` 0 means that nothing settles the game yet. `result_position` is that of the record which brought
-    the resolution: bets up to it are settled. `bets`, `staked` and `paid` (credits) are those of the resolution
-    so far, `staked` once it is completed; `records` counts all that sources said.
+    `resolution` 0 means that nothing settles a bet yet; above it, `status` null means that an operator's void does, and
+    no result. `result_position` is that of the event which brought the resolution: bets up to it are settled. `bets`,
+    `staked` and `paid` (credits) are those of the resolution so far, `staked` once it is completed; `records` counts
+    all that sources said.
     """
 
     TABLE: ClassVar[str] = "settlements"
@@ -53,14 +54,19 @@ class SettlementsProjection(Projection):
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The settlement whose stream the fact is in."""
         match fact.event:
-            case ResultRecorded() | ChunkSettled() | SettlementCompleted():
+            case ResultRecorded() | BetsVoided() | RulingLifted() | ChunkSettled() | SettlementCompleted():
                 yield Settlement, fact.stream
 
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
             case ResultRecorded() as event:
-                rows.put(_recorded(rows, fact, event))
+                rows.put(_resolved(_recorded(_known(rows, fact, event.game_id), event), fact, event.resolution))
+            case (
+                BetsVoided(game_id=game_id, resolution=resolution)
+                | RulingLifted(game_id=game_id, resolution=resolution)
+            ):
+                rows.put(_resolved(_known(rows, fact, game_id), fact, resolution))
             case ChunkSettled(bets=bets, paid=paid):
                 settlement = rows.need(Settlement, fact.stream)
                 rows.put(replace(settlement, bets=settlement.bets + bets, paid=settlement.paid + paid))
@@ -99,20 +105,26 @@ class Settlements(View):
         return self._all("unfinished", Settlement)
 
 
-def _recorded(rows: Rows, fact: Fact, event: ResultRecorded) -> Settlement:
-    known = rows.get(Settlement, fact.stream) or Settlement(fact.log, fact.stream, event.game_id)
+def _known(rows: Rows, fact: Fact, game_id: UUID) -> Settlement:
+    return rows.get(Settlement, fact.stream) or Settlement(fact.log, fact.stream, game_id)
+
+
+def _recorded(known: Settlement, event: ResultRecorded) -> Settlement:
     settlement = replace(known, records=known.records + 1)
-    if event.applied:
-        settlement = replace(
-            settlement,
-            source=event.source,
-            status=event.status,
-            certainty=event.certainty,
-            home_score=event.home_score,
-            away_score=event.away_score,
-        )
-    if event.resolution is not None:
-        settlement = replace(
-            settlement, resolution=event.resolution, result_position=fact.position, bets=0, staked=0, paid=0
-        )
-    return settlement
+    if not event.applied:
+        return settlement
+    return replace(
+        settlement,
+        source=event.source,
+        status=event.status,
+        certainty=event.certainty,
+        home_score=event.home_score,
+        away_score=event.away_score,
+    )
+
+
+def _resolved(settlement: Settlement, fact: Fact, resolution: int | None) -> Settlement:
+    """Begin a new resolution, where an event brings one."""
+    if resolution is None:
+        return settlement
+    return replace(settlement, resolution=resolution, result_position=fact.position, bets=0, staked=0, paid=0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any, Final, cast
 
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import args_row
 from psycopg.sql import SQL, Composable, Composed, Identifier
 from psycopg.types.json import JsonbDumper
@@ -22,7 +23,6 @@ _ADD: Final = SQL(
 )
 _CHANGE: Final = SQL("{add} ON CONFLICT ({key}, log) DO UPDATE SET {assignments}")
 _REMOVE: Final = SQL("DELETE FROM {table} WHERE log = %(log)s AND {key} = ANY (%(keys)b)")
-_CLEAR: Final = SQL("DELETE FROM {table} WHERE log = %(log)s")
 _COPY: Final = SQL("COPY {table} ({columns}) FROM STDIN")
 _DRAFT: Final = SQL(
     "CREATE TEMPORARY TABLE {draft} (LIKE {table} INCLUDING DEFAULTS, PRIMARY KEY ({key}, log)) WITH (fillfactor = 50)"
@@ -34,6 +34,15 @@ FROM (SELECT * FROM {expected}) expected
 FULL JOIN (SELECT * FROM {table} WHERE log = %(log)s) found ON expected.{key} = found.{key}
 WHERE ({expected_columns}) IS DISTINCT FROM ({found_columns})
 ORDER BY coalesce(expected.{key}, found.{key}) LIMIT 1""")
+_DIFFERING: Final = SQL("""SELECT coalesce(expected.{key}, found.{key})
+FROM (SELECT * FROM {expected} WHERE log = %(log)s{among}) expected
+FULL JOIN (SELECT * FROM {table} WHERE log = %(log)s{among}) found ON expected.{key} = found.{key}
+WHERE ({expected_columns}) IS DISTINCT FROM ({found_columns})
+ORDER BY 1""")
+_AMONG: Final = SQL(" AND {key} = ANY (%(keys)b)")
+_TAKE_OVER: Final = SQL("INSERT INTO {new} ({columns}) SELECT {columns} FROM {table} WHERE log = ANY (%(logs)s)")
+_LEAVE: Final = SQL("DELETE FROM {table} WHERE log = ANY (%(logs)s)")
+_SEARCH: Final = SQL("SET {local} search_path = {schemas}")
 
 
 def load(connection: Connection[Any], log: str, keys: Keys, *, drafts: bool = False) -> Rows:
@@ -45,6 +54,14 @@ def load(connection: Connection[Any], log: str, keys: Keys, *, drafts: bool = Fa
         cursor.execute(_query(_LOAD, row_type, drafts=drafts), {"log": log, "keys": list(wanted)}, binary=True)
         found[row_type].update((row.key, row) for row in cursor)
     return Rows(found)
+
+
+def row_in(connection: Connection[Any], log: str, row_type: type[R], key: Any, *, schema: str) -> R | None:
+    """Return one row of the table in a schema."""
+    names = _names(row_type.TABLE, row_type.KEY, columns(row_type))
+    query = _LOAD.format(**names | {"table": Identifier(schema, row_type.TABLE)})
+    cursor = connection.cursor(row_factory=args_row(row_type))
+    return cursor.execute(query, {"log": log, "keys": [key]}, binary=True).fetchone()
 
 
 def save(connection: Connection[Any], log: str, changes: Iterable[Changes], *, drafts: bool = False) -> None:
@@ -62,15 +79,64 @@ def save(connection: Connection[Any], log: str, changes: Iterable[Changes], *, d
             cursor.execute(_query(_REMOVE, row_type, drafts=drafts), {"log": log, "keys": removed})
 
 
-def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: Iterable[Row]) -> None:
-    """Put `rows` in the place of all rows of a log, in the caller's transaction."""
+def append(connection: Connection[Any], row_type: type[Row], rows: Iterable[Row]) -> None:
+    """Write many rows that are new, as quickly as PostgreSQL takes them in, in the caller's transaction."""
     cursor = cursor_on(connection)
     cursor.adapters.register_dumper(dict, JsonbDumper)
-    cursor.execute(_query(_CLEAR, row_type), {"log": log})
     values = values_of(row_type)
     with cursor.copy(_query(_COPY, row_type)) as copy:
         for row in rows:
             copy.write_row(values(row))
+
+
+def replace(connection: Connection[Any], log: str, row_type: type[Row], rows: Iterable[Row]) -> None:
+    """Put `rows` in the place of all rows of a log, in the caller's transaction."""
+    cursor_on(connection).execute(_query(_LEAVE, row_type), {"logs": [log]})
+    append(connection, row_type, rows)
+
+
+def take_over(connection: Connection[Any], logs: Sequence[str], row_type: type[Row], *, home: str, schema: str) -> None:
+    """Copy the rows of some logs from the table of one schema to that of another, in the place of what it has."""
+    names = _names(row_type.TABLE, row_type.KEY, columns(row_type))
+    new, table = Identifier(schema, row_type.TABLE), Identifier(home, row_type.TABLE)
+    cursor, parameters = cursor_on(connection), {"logs": list(logs)}
+    cursor.execute(_LEAVE.format(table=new), parameters)
+    cursor.execute(_TAKE_OVER.format(**names | {"new": new, "table": table}), parameters)
+
+
+def look_in(connection: Connection[Any], *schemas: str) -> None:
+    """Let the rest of a transaction find its tables in some schemas, and nowhere else.
+
+    So a table that is missing there is an error, and never another one of the same name. Outside a transaction it
+    holds until it is said again.
+    """
+    in_transaction = connection.info.transaction_status != TransactionStatus.IDLE
+    local = SQL("LOCAL" if in_transaction else "")
+    statement = _SEARCH.format(local=local, schemas=SQL(", ").join(map(Identifier, schemas)))
+    cursor_on(connection).execute(statement)
+
+
+def differing(
+    connection: Connection[Any],
+    log: str,
+    row_type: type[Row],
+    *,
+    home: str,
+    schema: str,
+    keys: Collection[Any] | None = None,
+) -> list[Any]:
+    """Return the keys, in order, under which the tables of two schemas have not the same row of a log.
+
+    With `keys` only those are looked at.
+    """
+    if keys is not None and not keys:
+        return []
+    names = _names(row_type.TABLE, row_type.KEY, columns(row_type))
+    among = SQL("") if keys is None else _AMONG.format(**names)
+    tables = {"expected": Identifier(schema, row_type.TABLE), "table": Identifier(home, row_type.TABLE)}
+    query = _DIFFERING.format(**names | tables | {"among": among})
+    parameters = {"log": log} if keys is None else {"log": log, "keys": list(keys)}
+    return [key for (key,) in cursor_on(connection).execute(query, parameters, binary=True)]
 
 
 def draft(connection: Connection[Any], row_type: type[Row]) -> None:

@@ -51,6 +51,7 @@ class TreeProjection(Projection):
     name = "tree"
     tables = (Tile,)
     IS_EVIDENCE = True
+    READS_EVENTS = False
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The tiles to which a fact adds a hash: its leaf's, and another for each level that it completes a tile of."""

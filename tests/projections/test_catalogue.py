@@ -12,6 +12,7 @@ from ledger.sql import queries
 from projections.accounts import Accounts
 from projections.bets import Bets
 from projections.board import Board
+from projections.cases import Cases
 from projections.catalogue import UnknownProjection, migrations, projections
 from projections.journal import Journal
 from projections.leaderboard import Leaderboard
@@ -25,6 +26,7 @@ from projections.tree import Trees
 from projections.view import View
 from projections.weeks import Weeks
 from tests.projections.book import KINDS_OF_MOVES, Book, fold, random_week
+from tests.projections.case_book import random_cases
 from tests.projections.office import random_office
 
 VIEWS: tuple[type[View], ...] = (
@@ -37,6 +39,7 @@ VIEWS: tuple[type[View], ...] = (
     Settlements,
     Registrations,
     PaymentsView,
+    Cases,
     Trees,
     Journal,
 )
@@ -55,6 +58,7 @@ def test_projections_are_found_by_their_names() -> None:
         "settlements",
         "registrations",
         "payments",
+        "cases",
         "tree",
         "journal",
     ]
@@ -68,10 +72,14 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 
 def test_every_table_has_a_migration_of_its_own_name() -> None:
-    """The positions first, then one per projection; no name twice, as each runs once."""
+    """The positions first, then one per projection, and what it has; no name twice, as each runs once."""
     names = [migration.name for migration in migrations()]
     assert names[0] == "projections/positions.sql#schema"
-    assert len(names) == len(set(names)) == 1 + len(projections())
+    assert len(names) == len(set(names))
+    for projection in projections():
+        made = names.index(f"projections/{projection.name}.sql#schema")
+        tables = ", ".join(row_type.TABLE for row_type in projection.tables)
+        assert names.index(f"projections/{projection.name} has {tables}") > made
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.NAME)
@@ -106,7 +114,7 @@ def test_keys_name_every_row_that_a_fact_needs(projection: Projection) -> None:
     """Fact by fact, with nothing loaded but what `keys` names, the rows become those of one fold."""
     chance = random.Random(1)
     moves = [(chance.randrange(KINDS_OF_MOVES), chance.randrange(50), chance.randrange(500)) for _ in range(600)]
-    for book in (random_week("2026-W47", moves), random_office(moves)):
+    for book in (random_week("2026-W47", moves), random_cases(moves), random_office(moves)):
         expected = fold(projection, book.facts)
         assert fold_singly(projection, book) == {each: expected.all(each) for each in projection.tables}
 

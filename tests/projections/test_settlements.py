@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from ledger.datastore import Datastore
-from ledger.events import ChunkSettled, SettlementCompleted
+from ledger.events import BetsVoided, ChunkSettled, RulingLifted, SettlementCompleted
 from ledger.ids import settlement_stream
 from projections.settlements import Settlement, Settlements, SettlementsProjection
 from tests.projections.book import Book, fold
@@ -73,6 +73,27 @@ def test_chunks_add_up_and_completion_ends_a_resolution() -> None:
     book.result(game, resolution=2, home_score=0)
     row = settlement(book, game)
     assert (row.resolution, row.completed_resolution, row.bets, row.staked, row.paid) == (2, 1, 0, 0, 0)
+
+
+def test_a_void_before_any_result_is_a_resolution_without_a_status() -> None:
+    """So is its end; the result brings the next, and none of them is a record of a source."""
+    book = Book()
+    game, case = book.list_game("one"), UUID(int=5)
+    selectors = {"bet_id": None, "market_id": None, "placed_from": None, "placed_until": None}
+    voided = book.add(
+        settlement_stream(game), BetsVoided(applied=True, case_id=case, game_id=game, resolution=1, **selectors)
+    )
+    row = settlement(book, game)
+    assert (row.resolution, row.result_position, row.status, row.records) == (1, voided.position, None, 0)
+    chunk(book, game, bets=2, paid=100)
+    complete(book, game)
+    assert settlement(book, game).completed_resolution == 1
+    lifted = book.add(settlement_stream(game), RulingLifted(applied=True, case_id=case, game_id=game, resolution=2))
+    row = settlement(book, game)
+    assert (row.resolution, row.result_position, row.completed_resolution, row.paid) == (2, lifted.position, 1, 0)
+    book.result(game, resolution=3)
+    row = settlement(book, game)
+    assert (row.resolution, row.status, row.records) == (3, "final", 1)
 
 
 def test_readers_find_settlements_under_way(datastore: Datastore, project: Project) -> None:

@@ -59,15 +59,11 @@ def test_saving_again_updates_and_removes(datastore: Datastore) -> None:
     assert rows_of(datastore, LOG) == [changed]
 
 
-def test_a_log_is_replaced_alone(datastore: Datastore) -> None:
-    """The rows of another log stay, even under the same key."""
-    elsewhere = replace(BARE, log=OTHER)
+def test_many_rows_are_written_at_once(datastore: Datastore) -> None:
+    """They are read as those that were saved one by one."""
     with datastore.connection() as connection, connection.transaction():
-        tables.replace(connection, LOG, Market, [QUOTED, BARE])
-        tables.replace(connection, OTHER, Market, [elsewhere])
-        tables.replace(connection, LOG, Market, [QUOTED])
-    assert rows_of(datastore, LOG) == [QUOTED]
-    assert rows_of(datastore, OTHER) == [elsewhere]
+        tables.append(connection, Market, [QUOTED, BARE])
+    assert rows_of(datastore, LOG) == [QUOTED, BARE]
 
 
 def test_what_is_saved_as_a_draft_is_nowhere_else(datastore: Datastore) -> None:

@@ -1,0 +1,76 @@
+"""The builder: makes the generations that somebody asked for, and goes on with those whose maker died."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import psycopg
+
+from ledger.aggregate import LedgerError
+from ledger.datastore import Datastore
+from projections.generations import Act, Generation, Generations, RebuildRunning
+from projections.projection import Projection
+from projections.workers import Order, rebuild_in_processes
+
+_POLL_SECONDS: Final = 1.0
+_TRIES: Final = 3
+
+logger = logging.getLogger(__name__)
+
+
+class Builder:
+    """Takes up what is asked or interrupted, in a process of its own; any number of builders may run."""
+
+    def __init__(
+        self, datastore: Datastore, projections: Sequence[Projection], *, dsn: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._dsn = dsn
+        self._clock = clock
+        self._generations = Generations(datastore)
+        self._names = {each.label: each.name for each in projections}
+
+    def run(self, stop: threading.Event, *, poll_seconds: float = _POLL_SECONDS) -> None:
+        """Build until `stop` is set; then what is under way ends where it stands, and goes on the next time."""
+        while not stop.wait(poll_seconds):
+            try:
+                self.step(is_stopped=stop.is_set)
+            except psycopg.OperationalError as error:
+                logger.warning("the builder waits for the database: %s", error)
+
+    def step(self, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
+        """Make what is to be made of one week or of all, and return how many projections that were."""
+        waiting = self._waiting()
+        if not waiting:
+            return 0
+        first = waiting[0]
+        chosen = [each for each in waiting if each.week == first.week]
+        order = Order(tuple(self._names[each.label] for each in chosen), log=first.week, act=Act(at=self._clock()))
+        try:
+            rebuild_in_processes(self._dsn, order, is_stopped=is_stopped)
+        except RebuildRunning as error:
+            logger.info("%s", error)
+        except LedgerError as error:
+            logger.error("a rebuild failed: %s", error)
+            self._note(chosen, str(error))
+        return len(chosen)
+
+    def _waiting(self) -> list[Generation]:
+        """Return what nobody makes at this moment and has not failed; what killed its maker again and again has."""
+        unfinished = [each for each in self._generations.generations(list(self._names)) if each.is_unfinished]
+        if not unfinished:
+            return []
+        for each in unfinished:
+            if each.error is None and each.tries >= _TRIES:
+                self._note([each], f"whoever made it died, {each.tries} times: drop it or ask for it again")
+        with self._generations.claimed([each.label for each in unfinished]) as free:
+            return [each for each in unfinished if each.label in free and each.error is None and each.tries < _TRIES]
+
+    def _note(self, failed: Sequence[Generation], error: str) -> None:
+        for each in failed:
+            standing = self._generations.unfinished(each.label)
+            if standing is not None and standing.generation == each.generation and standing.error is None:
+                self._generations.fail(standing, error)
