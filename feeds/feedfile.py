@@ -9,12 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 from feeds.messages import Message, UnreadableMessage, instant, json_object, parse
+from ledger.mendable import Mendable
 
 # Half of what NATS takes unless told otherwise: its limit of 1 MiB counts the headers too.
 LINE_BYTES_MAX = 512 * 1024
 
 
-class FeedFileError(ValueError):
+class FeedFileError(Mendable, ValueError):
     """A feed file that cannot be used: `number` is the line, from 1, and `reason` what is wrong with it."""
 
     def __init__(self, path: Path, number: int, reason: str) -> None:

@@ -6,6 +6,8 @@ late it is delivered again. Results are ordered by the ledger, by their revision
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -35,7 +37,11 @@ class Announced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that could not be applied, and why."""
+    """A message that could not be applied, and why.
+
+    `resolved` is what became of it: applied, repeated, waiting or dropped, null as long as nothing did. `resolved_by`
+    is an operator, or `feed` where its game came later; `tries` counts how often an operator had it tried again.
+    """
 
     id: int
     msg_id: str
@@ -45,27 +51,50 @@ class DeadLetter:
     reason: str
     body: bytes
     received_at: datetime
+    tries: int = 0
+    resolved: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    resolved_why: str | None = None
+
+    @property
+    def version(self) -> int:
+        """A number that grows with whatever is done about it."""
+        return 1 + self.tries + (self.resolved is not None)
 
 
 class Inbox:
     """Reads and writes the feed's own tables."""
 
-    def __init__(self, datastore: Datastore) -> None:
+    def __init__(self, datastore: Datastore, *, patience_seconds: int = 10) -> None:
         self._datastore = datastore
+        self._patience_seconds = patience_seconds
         self._sql = queries("feeds", "inbox.sql")
+
+    @contextmanager
+    def alone_with(self, message: Message, *, body: bytes) -> Iterator[bool]:
+        """Keep a game of a source to oneself, among all processes, for as long as the block runs.
+
+        Gives what `is_outdated` says then. Raises psycopg.errors.LockNotAvailable where another process keeps the game
+        for longer than we have patience: the message is to be tried again, while others flow.
+        """
+        game = {"source": message.source, "game_id": message.game_id}
+        with self._datastore.connection() as connection:
+            cursor = cursor_on(connection)
+            try:
+                # One trip for all; as statements of their own, the last sees what was done while the lock was awaited.
+                with connection.pipeline():
+                    cursor.execute(self._sql["lock_patience"], {"patience": f"{self._patience_seconds}s"})
+                    cursor.execute(self._sql["lock_game"], game)
+                    outdated = cursor_on(connection).execute(self._sql["is_outdated"], _sameness(message, body))
+                [(is_outdated,)] = outdated.fetchall()
+                yield bool(is_outdated)
+            finally:
+                cursor.execute(self._sql["unlock_game"], game)
 
     def is_outdated(self, message: Message, *, body: bytes) -> bool:
         """Say whether the message was taken before, or a later one that speaks of the same was."""
-        topic = _topic(message)
-        [(outdated,)] = self._run(
-            "is_outdated",
-            source=message.source,
-            game_id=message.game_id,
-            topic=topic,
-            rivals=list(_RIVALS.get(topic, (topic,))),
-            at=message.at,
-            body=body,
-        )
+        [(outdated,)] = self._run("is_outdated", **_sameness(message, body))
         return bool(outdated)
 
     def remember(self, message: Message, *, body: bytes, waits_for: str | None = None) -> None:
@@ -103,6 +132,14 @@ class Inbox:
         rows = self._run("waiting_of_game", source=game.source, game_id=game.game_id)
         return [bytes(body) for (body,) in rows]
 
+    def last_said(self, games: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """Return when the latest message on each of some games, by source and id, was said."""
+        if not games:
+            return {}
+        sources, ids = zip(*games, strict=True)
+        rows = self._run("last_said", sources=list(sources), games=list(ids))
+        return {(source, game_id): at for source, game_id, at in rows}
+
     def bury(
         self, *, msg_id: str, subject: str, reason: str, body: bytes, message: Message | None, at: datetime
     ) -> None:
@@ -123,18 +160,45 @@ class Inbox:
         rows = self._run("unresolved_of_game", source=game.source, game_id=game.game_id)
         return [(id_, bytes(body)) for id_, body in rows]
 
-    def resolve(self, id_: int, resolved: str) -> None:
-        """Note what became of a dead letter."""
-        self._run("resolve", id=id_, resolved=resolved)
+    def resolve(self, id_: int, resolved: str, *, by: str, why: str, at: datetime) -> None:
+        """Note what became of a dead letter, because of whom and why."""
+        self._run("resolve", id=id_, resolved=resolved, by=by, why=why, at=at)
+
+    def tried(self, id_: int, *, reason: str | None) -> None:
+        """Count that a dead letter was tried again; `reason` says why it still is one."""
+        self._run("tried", id=id_, reason=reason)
+
+    def dead_letter(self, id_: int) -> DeadLetter | None:
+        """Return a dead letter, also one that something became of."""
+        return next((DeadLetter(*row) for row in self._run("dead_letter", id=id_)), None)
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters that nothing became of yet, oldest first."""
         return [DeadLetter(*row) for row in self._run("dead_letters")]
 
+    def dead_letters_page(
+        self, *, with_resolved: bool, place: int | None = None, is_back: bool = False, limit: int = 50
+    ) -> list[DeadLetter]:
+        """Return dead letters, newest first, from behind the one with id `place` on; `is_back`: those before it."""
+        page = {"with_resolved": with_resolved, "place": place, "is_back": is_back, "limit": limit}
+        return [DeadLetter(*row) for row in self._run("dead_letters_page", **page)]
+
     def _run(self, query: str, **parameters: Any) -> list[TupleRow]:
         with self._datastore.connection() as connection:
             cursor = cursor_on(connection).execute(self._sql[query], parameters)
             return cursor.fetchall() if cursor.description else []
+
+
+def _sameness(message: Message, body: bytes) -> dict[str, Any]:
+    topic = _topic(message)
+    return {
+        "source": message.source,
+        "game_id": message.game_id,
+        "topic": topic,
+        "rivals": list(_RIVALS.get(topic, (topic,))),
+        "at": message.at,
+        "body": body,
+    }
 
 
 def _topic(message: Message) -> str:

@@ -1,3 +1,15 @@
+-- name: lock_patience
+-- Bounds how long the next lock is waited for, in this transaction alone.
+SELECT set_config('lock_timeout', %(patience)s, true)
+
+-- name: lock_game
+-- Keeps a game of a source to this connection, until it lets go or ends.
+SELECT pg_advisory_lock(hashtextextended(%(source)s || '/' || %(game_id)s, 7035426))
+
+-- name: unlock_game
+-- Lets go of a game.
+SELECT pg_advisory_unlock(hashtextextended(%(source)s || '/' || %(game_id)s, 7035426))
+
 -- name: is_outdated
 -- Whether the message was taken before, or a newer one was that speaks of the same.
 SELECT EXISTS (
@@ -46,9 +58,38 @@ WHERE source = %(source)s AND game_id = %(game_id)s AND resolved IS NULL ORDER B
 
 -- name: resolve
 -- Notes what became of a dead letter.
-UPDATE dead_letters SET resolved = %(resolved)s WHERE id = %(id)s
+UPDATE dead_letters
+SET resolved = %(resolved)s, resolved_at = %(at)s, resolved_by = %(by)s, resolved_why = %(why)s
+WHERE id = %(id)s
+
+-- name: tried
+-- Counts that a dead letter was tried again, and keeps why it still is one.
+UPDATE dead_letters SET tries = tries + 1, reason = coalesce(%(reason)s, reason) WHERE id = %(id)s
+
+-- name: dead_letter
+-- A dead letter by id.
+SELECT id, msg_id, subject, source, game_id, reason, body, received_at,
+       tries, resolved, resolved_at, resolved_by, resolved_why
+FROM dead_letters WHERE id = %(id)s
 
 -- name: dead_letters
 -- Dead letters that nothing became of yet.
-SELECT id, msg_id, subject, source, game_id, reason, body, received_at FROM dead_letters
-WHERE resolved IS NULL ORDER BY id
+SELECT id, msg_id, subject, source, game_id, reason, body, received_at,
+       tries, resolved, resolved_at, resolved_by, resolved_why
+FROM dead_letters WHERE resolved IS NULL ORDER BY id
+
+-- name: dead_letters_page
+-- A page of dead letters, newest first, all or those that nothing became of yet.
+SELECT id, msg_id, subject, source, game_id, reason, body, received_at,
+       tries, resolved, resolved_at, resolved_by, resolved_why
+FROM dead_letters
+WHERE (%(with_resolved)s OR resolved IS NULL)
+  AND (%(place)s::bigint IS NULL OR CASE WHEN %(is_back)s THEN id > %(place)s ELSE id < %(place)s END)
+ORDER BY CASE WHEN %(is_back)s THEN id ELSE -id END
+LIMIT %(limit)s
+
+-- name: last_said
+-- When the latest message on each of some games was said.
+SELECT source, game_id, max(at) FROM feed_messages
+JOIN unnest(%(sources)s::text[], %(games)s::text[]) AS asked (source, game_id) USING (source, game_id)
+GROUP BY source, game_id

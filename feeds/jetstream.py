@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import nats
-import psycopg
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
@@ -19,8 +18,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 
 from feeds.feedfile import FeedLine
+from feeds.ingest import OUTAGES
 from feeds.subjects import UNREADABLE_SUBJECT, Leagues
-from ledger.desk import DeskClosed, LedgerUnavailable
 
 STREAM: Final = "SPORTS"
 SUBJECTS: Final = "sports.>"
@@ -29,8 +28,6 @@ DELIVERIES_MAX: Final = 5
 PAUSE_SECONDS: Final = 2.0
 _PAUSE_SECONDS_MAX: Final = 30.0
 _FETCH: Final = 100
-# Nothing is wrong with a message that meets one of these: it is tried until the database is back.
-_OUTAGES: Final = (LedgerUnavailable, DeskClosed, psycopg.OperationalError, psycopg.InterfaceError)
 _log = logging.getLogger(__name__)
 
 
@@ -135,7 +132,7 @@ class Consumer:
             await asyncio.to_thread(self._between)
         except ConnectionClosedError:
             raise
-        except (NatsError, *_OUTAGES) as error:
+        except (NatsError, *OUTAGES) as error:
             _log.warning("the feed waits: %s", error or type(error).__name__)
             await asyncio.sleep(self._pause_seconds)
             await self._look_for_consumer()
@@ -164,7 +161,7 @@ class Consumer:
         """Hand a message on, in a thread, as the ledger is synchronous; what fails time and again is a dead letter."""
         try:
             await asyncio.to_thread(self._handle, message.data, message.subject)
-        except _OUTAGES as error:
+        except OUTAGES as error:
             await self._again_later(message, error)
         except Exception as error:
             if message.metadata.num_delivered < DELIVERIES_MAX:
@@ -188,7 +185,7 @@ class Consumer:
         _log.error("message %s is given up", message.metadata.sequence.stream, exc_info=error)
         try:
             await asyncio.to_thread(self._bury, message.data, message.subject, f"{type(error).__name__}: {error}")
-        except _OUTAGES as outage:
+        except OUTAGES as outage:
             await self._again_later(message, outage)
         else:
             await message.term()

@@ -36,6 +36,7 @@ class Listings:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._by_name: dict[tuple[str, str], list[UUID]] = defaultdict(list)
+        self._by_teams: dict[tuple[str, str, str], list[UUID]] = defaultdict(list)
         self._by_id: dict[UUID, Listing] = {}
         self._read_to: dict[str, int] = {}
         self._over: set[str] = set()
@@ -53,6 +54,15 @@ class Listings:
         """Return the listings of a feed's id in order of their start, those that moved out of their week first."""
         listings = [self._by_id[listing] for listing in self._by_name.get((source, external_id), ())]
         return sorted(listings, key=lambda listing: (not listing.moved_out, listing.starts_at))
+
+    def of_teams(self, league: str, home: str, away: str) -> list[Listing]:
+        """Return the listings of two teams, whichever week they are of, but for those that moved out of theirs."""
+        listings = [self._by_id[listing] for listing in self._by_teams.get((league, home, away), ())]
+        return [listing for listing in listings if not listing.moved_out]
+
+    def listing(self, game_id: UUID) -> Listing | None:
+        """Return a listing by the ledger's id of the game."""
+        return self._by_id.get(game_id)
 
     def meant(self, source: str, external_id: str, *, result_at: datetime | None = None) -> Listing | None:
         """Return the listing that a message means: the last one, for a result the last that had started by then.
@@ -74,6 +84,7 @@ class Listings:
                 number = 1 + sum(listing.week == week for listing in self.of(source, external_id))
                 self._by_id[stream] = Listing(week, stream, number, game.league, game.home, game.away, game.starts_at)
                 self._by_name[source, external_id].append(stream)
+                self._by_teams[game.league, game.home, game.away].append(stream)
             case GameRescheduled(starts_at=starts_at):
                 self._by_id[stream] = replace(self._by_id[stream], starts_at=starts_at)
             case GameMovedOut():

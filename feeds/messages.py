@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from ledger.settlement import CLOCK, OPERATOR
+
 MESSAGE_BYTES_MAX = 64 * 1024
 TEXT_BYTES_MAX = 200
 SCORE_MAX = 1_000_000
@@ -35,6 +37,8 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 _DECIMAL = re.compile(r"[+-]?\d{1,4}(\.\d{1,4})?", re.ASCII)
 # Controls, halves of surrogate pairs and line separators: a database, a subject or a log would choke on them.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# Whose word has another weight in the ledger than a feed's.
+_NO_FEEDS = frozenset({CLOCK, OPERATOR})
 
 
 class UnreadableMessage(ValueError):
@@ -69,6 +73,12 @@ def _text(value: str) -> str:
     return value
 
 
+def _source(value: str) -> str:
+    if value in _NO_FEEDS:
+        raise ValueError(f"must not be {' or '.join(sorted(_NO_FEEDS))}: theirs is not a feed's word")
+    return value
+
+
 def _market(value: object) -> object:
     if value == "prop":
         raise ValueError("prop is reserved and not read in version 1")
@@ -100,6 +110,7 @@ def _in_order(prices: object) -> dict[str, object]:
 
 Instant = Annotated[datetime, BeforeValidator(instant)]
 Text = Annotated[str, AfterValidator(_text)]
+Source = Annotated[Text, AfterValidator(_source)]
 Market = Annotated[Literal["moneyline", "spread", "total"], BeforeValidator(_market)]
 Line = Annotated[str, AfterValidator(_line)]
 Prices = Annotated[dict[str, Annotated[int, AfterValidator(_price)]], BeforeValidator(_in_order)]
@@ -112,7 +123,7 @@ class _Message(BaseModel, frozen=True, strict=True, extra="ignore"):
     v: Literal[1] = 1
     type: str
     at: Instant
-    source: Text
+    source: Source
     game_id: Text
 
     @property

@@ -27,6 +27,7 @@ from feeds.messages import (
     first_reason,
     instant,
 )
+from ledger.mendable import Mendable
 from ledger.weeks import NEW_YORK, starts_at, week_at
 
 SOURCE = "nflverse"
@@ -37,7 +38,7 @@ _MISSING = ("", "NA")
 _DECIMAL = re.compile(r"[+-]?\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
-class NflverseError(ValueError):
+class NflverseError(Mendable, ValueError):
     """A table that cannot be converted; the message names the game and the column, or the weeks there are."""
 
 

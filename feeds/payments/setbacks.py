@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from ledger.aggregate import LedgerError
+from ledger.recorder import LogArchived
 
 # So many, one right behind another, are no one payment's fault: whoever is left would wait in vain.
 _IN_A_ROW: Final = 3
@@ -26,6 +27,10 @@ class Setbacks:
         """Go on behind the block though it raises a LedgerError; raises the first when several come in a row."""
         try:
             yield
+        except LogArchived as error:
+            # It keeps what was paid for that week waiting until it is restored, and says nothing of what comes next.
+            self._first = self._first or error
+            _log.warning("a payment waits: %s", error)
         except LedgerError as error:
             self._first = self._first or error
             self._in_a_row += 1

@@ -10,10 +10,13 @@ from uuid import UUID, uuid4, uuid5
 
 from fairpool.clocks import HandClock
 from feeds.deadlines import Deadlines
+from feeds.flags import Flags
 from feeds.inbox import Inbox
 from feeds.ingest import Ingest, Taken
 from feeds.listings import Listing, Listings
 from feeds.settler import Settler
+from feeds.silence import Silence
+from feeds.watch import Watch
 from ledger import drawing, enrolment
 from ledger.betting import place_bet
 from ledger.datastore import Datastore
@@ -63,6 +66,8 @@ class SmallWeek:
         primary: Mapping[str, str] | None = None,
         bets_a_chunk: int = 500,
         opens_weeks: bool = False,
+        confirming: Mapping[str, str] | None = None,
+        silence: int | Mapping[str, int] | None = None,
     ) -> None:
         self.week = week
         self.datastore = datastore
@@ -77,18 +82,22 @@ class SmallWeek:
         )
         self.inbox = Inbox(datastore)
         self.primary = primary
+        self.confirming = confirming
         self.ingest = self.new_ingest()
         self.runner = SteppedRunner(datastore, projections())
         self.bets = Bets(datastore)
         self.settler = self.new_settler(bets_a_chunk)
         self.deadlines = Deadlines(self.ledger, opens_weeks=opens_weeks)
+        self.silence = Silence(self.ledger, seconds=silence)
+        self.watch = Watch(self.ledger, self.inbox, vanished_after=timedelta(hours=6))
+        self.flags = Flags(datastore)
         self.said: list[bytes] = []
         self._listings = Listings(self.ledger)
         self._bets_placed = 0
 
     def new_ingest(self) -> Ingest:
         """An ingest as a fresh process has it."""
-        return Ingest(self.ledger, self.inbox, clock=self.clock, primary=self.primary)
+        return Ingest(self.ledger, self.inbox, clock=self.clock, primary=self.primary, confirming=self.confirming)
 
     def new_settler(self, bets_a_chunk: int = 500) -> Settler:
         """A settler as a fresh process has it."""
@@ -118,7 +127,7 @@ class SmallWeek:
 
     def react(self) -> None:
         """Do all that follows from what was said, at the time that it is."""
-        while self.ingest.take_waiting() + self.deadlines.tick() + self.settler.step():
+        while self.ingest.take_waiting() + self.deadlines.tick() + self.silence.tick() + self.settler.step():
             pass
         self.runner.catch_up()
 
@@ -126,13 +135,18 @@ class SmallWeek:
         """Step the clock through every deadline up to an instant, and return which those were."""
         self.react()
         stops = []
-        while (due := self.deadlines.next_at()) is not None and due <= instant:
+        while (due := self.next_at()) is not None and due <= instant:
             self.clock.set(due)
             stops.append(due)
             self.react()
         self.clock.set(max(instant, self.clock()))
         self.react()
         return stops
+
+    def next_at(self) -> datetime | None:
+        """When something is due next."""
+        dues = (self.deadlines.next_at(), self.silence.next_at())
+        return min((due for due in dues if due is not None), default=None)
 
     def play_out(self, week: str | None = None) -> None:
         """Live until the week is final, and hold its books against the log."""
@@ -260,6 +274,10 @@ class SmallWeek:
 
     def head(self, week: str | None = None) -> int:
         return self.ledger.recorder(week or self.week).head().position
+
+    def flagged(self, *, open_only: bool = True) -> list[str]:
+        """The kinds of what was flagged, oldest first."""
+        return [flag.kind for flag in reversed(self.flags.flags(open_only=open_only))]
 
     def dead(self) -> list[str]:
         """Why each dead letter is one."""

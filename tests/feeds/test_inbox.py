@@ -132,7 +132,7 @@ def test_a_dead_letter_is_kept_once_and_found_until_something_became_of_it(inbox
     game, _ = said("game")
     assert isinstance(game, GameMessage)
     assert inbox.unresolved_of_game(game) == [(letters[0].id, body)]
-    inbox.resolve(letters[0].id, "applied")
+    inbox.resolve(letters[0].id, "applied", by="feed", why="its game was listed", at=NOON)
     inbox.bury(msg_id="m1", subject="s", reason="once more", body=body, message=message, at=NOON)
     assert [each.msg_id for each in inbox.dead_letters()] == ["m2"]
     assert inbox.unresolved_of_game(game) == []

@@ -137,6 +137,8 @@ def test_outcomes_have_one_order_and_a_draw_price_makes_three() -> None:
         (GAME, {"starts_at": "0001-01-01T00:00:00+14:00"}, "starts_at"),
         (GAME, {"source": " "}, "source"),
         (GAME, {"source": 7}, "source"),
+        (GAME, {"source": "operator"}, "source"),
+        (GAME, {"source": "clock"}, "source"),
         (GAME, {"game_id": "a\nb"}, "game_id"),
         (GAME, {"game_id": "a\x00b"}, "game_id"),
         (GAME, {"game_id": "\ud800"}, "game_id"),

@@ -6,6 +6,7 @@ import pytest
 
 from feeds.payments.provider import ProviderUnavailable
 from feeds.payments.setbacks import Setbacks
+from ledger.recorder import LogArchived
 
 
 def failing(setbacks: Setbacks, text: str) -> None:
@@ -34,6 +35,16 @@ def test_three_failures_in_a_row_end_the_round() -> None:
     failing(setbacks, "two")
     with pytest.raises(ProviderUnavailable, match="now and then"):
         failing(setbacks, "three")
+
+
+def test_payments_for_an_archived_week_wait_and_hold_up_nobody() -> None:
+    """However many there are in a row: the week is restored for them, and others have their turn."""
+    setbacks = Setbacks()
+    for _ in range(9):
+        with setbacks.borne():
+            raise LogArchived("2026-W47")
+    with pytest.raises(LogArchived):
+        setbacks.tell()
 
 
 def test_what_is_no_failure_of_the_ledgers_kind_ends_the_round_at_once() -> None:
