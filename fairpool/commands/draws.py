@@ -11,6 +11,7 @@ import typer
 from fairpool.commands.output import print_json
 from fairpool.core import core
 from fairpool.servers import database
+from fairpool.verifying.seeds import revealed_before
 from ledger import weeks
 from ledger.auditing.draws import EVENTS, Draw, Flaw
 from ledger.auditing.seeds import chain_flaws, link
@@ -92,18 +93,8 @@ def audit_draw(ledger: Ledger, week: str) -> Audited:
         raise LogNotOpen(f"week {week} is not open: nothing binds its draw")
     records = ledger.recorder(OFFICE).read_topics(SeedChainAnchored.TOPIC)
     anchors = tuple(fact_of(record) for record in records)
-    flaws += chain_flaws(found.opened, revealed=_revealed_before(ledger, week), anchors=anchors)
+    flaws += chain_flaws(found.opened, revealed=revealed_before(ledger, week), anchors=anchors)
     return Audited(found, anchors, tuple(flaws))
-
-
-def _revealed_before(ledger: Ledger, week: str) -> str | None:
-    """Return the seed of the last week before that was drawn."""
-    for each in reversed([log for log in ledger.weeks() if log < week]):
-        for record in ledger.recorder(each).read_topics(PoolsDrawn.TOPIC):
-            event = fact_of(record).event
-            assert isinstance(event, PoolsDrawn)
-            return event.seed
-    return None
 
 
 def _commitment(audited: Audited) -> str:

@@ -21,12 +21,15 @@ from ledger.weeks import preceding
 
 
 class ExportVerifier:
-    """Verifies exports below `place`. `keys` count as signers, by default those that the exports themselves name."""
+    """Verifies exports below `place`. `keys` count as signers, by default those that the exports themselves name.
 
-    def __init__(self, place: Path, *, keys: Sequence[Verifier] = ()) -> None:
+    `office` is what the office is known to have published; by default, what its own export below `place` says.
+    """
+
+    def __init__(self, place: Path, *, keys: Sequence[Verifier] = (), office: OfficeBook | None = None) -> None:
         self._place = place
         self._keys = list(keys)
-        self._office = self._read_office()
+        self._office = office or self._read_office()
 
     def verify(self, log: str, *, progress: Progress) -> Verified:
         """Verify one log; raises NotVerifiable where there is no export of it."""
