@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
 from api.http.newest_first import Place
@@ -18,6 +17,7 @@ from api.identity.principal import AsOperator, request_key
 from api.identity.tokens import Principal
 from api.people.admin import Reason
 from api.prizes import PrizeState
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger import prize_paying
 from ledger.facts import Fact

@@ -10,8 +10,12 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from api import (
+    admin_cases,
+    admin_feed,
+    admin_games,
     admin_payments,
     admin_prizes,
+    admin_projections,
     admin_weeks,
     bets,
     checkout,
@@ -117,8 +121,12 @@ def blank_app(middleware: Sequence[Middleware] = (), *, with_test_clock: bool) -
             prizes,
             webhooks,
             admin_weeks,
+            admin_cases,
+            admin_feed,
+            admin_games,
             admin_prizes,
             admin_payments,
+            admin_projections,
             admin_keys,
             admin_players,
             person,

@@ -9,7 +9,6 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, week_named
@@ -26,6 +25,7 @@ from api.placing import (
     rehearsed_bet,
     week_and_entry,
 )
+from api.refusal import Refusal
 from api.services import Services, ServicesDep, services_of
 from ledger import betting
 from ledger.aggregate import LedgerError

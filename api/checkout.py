@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, not_open, week_named
 from api.identity.principal import KEY_PATTERN, PUBLIC, AsPlayer, required_key
 from api.people.payers import require_may_pay
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from feeds.payments.provider import Kind
 from feeds.payments.records import PlayersPayment

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import WeekNamed, not_open
 from api.identity.principal import PUBLIC
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger.auditing.seeds import link
 from ledger.beacon import known_chains

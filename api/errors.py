@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from api.quotes import QuoteShown
+from api.refusal import Refusal
 from feeds.payments.provider import ProviderRefused
 from ledger.aggregate import LedgerError
 from ledger.game import QuoteChanged
@@ -45,13 +46,17 @@ KINDS: Final[Mapping[str, Kind]] = {
     "betting_closed": Kind(409, "The week takes no stakes"),
     "body_too_large": Kind(413, "The request body is too large"),
     "buy_back_refused": Kind(409, "You cannot buy back"),
+    "case_closed": Kind(409, "The case is closed"),
+    "case_open": Kind(409, "A case of the week is open"),
     "checkout_expired": Kind(409, "The checkout can be paid no longer"),
     "clock_backwards": Kind(409, "The clock moves forward only"),
     "clock_too_far": Kind(409, "The clock moves a year at most"),
     "code_invalid": Kind(422, "The code is not valid"),
     "conflicting_result": Kind(409, "Two results contradict each other"),
+    "dead_letter_resolved": Kind(409, "Something became of the message already"),
     "dispute_open": Kind(403, "One of your payments is disputed"),
     "email_taken": Kind(409, "The e-mail address is in use"),
+    "flip_refused": Kind(503, "Readers hold the rows"),
     "forbidden": Kind(403, "You may not do this"),
     "idempotency_key_invalid": Kind(400, "The Idempotency-Key cannot be used"),
     "idempotency_key_required": Kind(400, "An Idempotency-Key is required"),
@@ -73,17 +78,28 @@ KINDS: Final[Mapping[str, Kind]] = {
     "not_paid": Kind(409, "The payment is not paid"),
     "not_ready": Kind(503, "The service is not ready"),
     "not_signed_yet": Kind(409, "No signed checkpoint covers this yet"),
+    "nothing_changes": Kind(409, "This would change nothing"),
+    "nothing_else_settles": Kind(409, "Nothing else would settle the game"),
+    "nothing_kept": Kind(409, "No rows from before are kept"),
+    "nothing_proposed": Kind(409, "The case has no proposal"),
+    "nothing_to_lift": Kind(409, "There is no such ruling to lift"),
     "pass_required": Kind(402, "A pass is required"),
     "payment_moved": Kind(503, "The payment changed meanwhile"),
     "payment_refused": Kind(409, "The payment provider will not do this"),
     "payments_off": Kind(409, "Payments are switched off here"),
     "payments_unavailable": Kind(503, "The payment provider does not answer"),
+    "precondition_failed": Kind(412, "It has changed since you read it"),
+    "precondition_required": Kind(428, "If-Match is required"),
     "preflight_refused": Kind(403, "Pages of this origin may not send this request"),
+    "preview_outdated": Kind(409, "The preview is outdated"),
     "prize_not_releasable": Kind(409, "Nothing holds the prize that could be released"),
     "prize_paid_already": Kind(409, "The prize has been paid"),
+    "projection_stopped": Kind(409, "The projection cannot take an event"),
     "projections_behind": Kind(503, "The answer is not up to date yet"),
     "quote_changed": Kind(409, "The quote has changed"),
     "rate_limited": Kind(429, "Too many requests"),
+    "reason_needed": Kind(422, "A reason is needed"),
+    "rebuild_running": Kind(409, "A rebuild is under way"),
     "refresh_invalid": Kind(401, "The refresh token is not valid"),
     "refresh_reused": Kind(401, "The refresh token was used before"),
     "refused": Kind(409, "Refused"),
@@ -91,6 +107,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "request_timeout": Kind(408, "The request took too long to come"),
     "restricted": Kind(403, "You may not enrol or bet for now"),
     "rules_changed": Kind(409, "The week plays by other rules"),
+    "second_operator_needed": Kind(409, "A second operator has to approve"),
     "signature_invalid": Kind(400, "The message is not the payment provider's"),
     "slip_spans_weeks": Kind(422, "The bets belong to several weeks"),
     "spend_limit_reached": Kind(409, "Your own limit is reached"),
@@ -103,7 +120,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unavailable": Kind(503, "Unavailable for a moment"),
     "unknown_api_key": Kind(404, "No such API key"),
     "unknown_bet": Kind(404, "No such bet"),
+    "unknown_case": Kind(404, "No such case"),
+    "unknown_dead_letter": Kind(404, "No such dead letter"),
     "unknown_entry": Kind(404, "No such entry"),
+    "unknown_flag": Kind(404, "No such flag"),
     "unknown_game": Kind(404, "No such game"),
     "unknown_log": Kind(404, "No such log"),
     "unknown_market": Kind(404, "No such market"),
@@ -112,13 +132,18 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unknown_player": Kind(404, "No such player"),
     "unknown_pool": Kind(404, "No such pool"),
     "unknown_prize": Kind(404, "No such prize"),
+    "unknown_projection": Kind(404, "No such projection"),
     "unknown_session": Kind(404, "No such session"),
+    "unknown_subject": Kind(422, "A case cannot be about this"),
     "unknown_subscription": Kind(404, "No such subscription"),
     "unknown_week": Kind(404, "No such week"),
+    "unsound_change": Kind(422, "The change cannot be carried out"),
     "unsound_rules": Kind(422, "The rules cannot be played by"),
     "unsupported_media_type": Kind(415, "The request body is not JSON"),
+    "week_archived": Kind(409, "The week is archived"),
     "week_listed_otherwise": Kind(500, "The week's log is not the one that was final"),
     "week_not_resolved": Kind(409, "Something in the week is not resolved"),
+    "week_sealed": Kind(409, "The week's book is sealed"),
     "wrong_credentials": Kind(401, "E-mail address or password is wrong"),
     "wrong_password": Kind(403, "The password is wrong"),
     "wrong_seed": Kind(500, "The draw's seed does not fit"),
@@ -135,16 +160,6 @@ _OF_STATUS: Final = {
 }
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _HEADERS_OF_STATUS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
-
-
-class Refusal(Exception):
-    """The API itself refuses a request. `code` is a key of KINDS, `members` what the problem says beyond its text."""
-
-    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.headers = dict(headers or {})
-        self.members = members
 
 
 class InvalidField(BaseModel):

@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from api.errors import Refusal
-from api.http.cursors import Page, Paging, paging
+from api.http.cursors import Page, paging
 from api.http.moments import Moment
+from api.http.places import Paging
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import PUBLIC
 from api.markets import MarketShown, shown_markets
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger.game import POSTPONED
 from ledger.instants import instant_text

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.errors import KINDS, Refusal
+from api.errors import KINDS
 from api.identity.principal import PUBLIC
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger.datastore import cursor_on
 from ledger.sql import queries
@@ -62,13 +63,19 @@ async def get_health() -> Health:
 
 @router.get("/readyz", openapi_extra=PUBLIC)
 def get_readiness(services: ServicesDep) -> Health:
-    """Answer if the service can serve: database there and migrated, no projection stopped. Else `not_ready`."""
+    """Answer if the service can serve; else `not_ready`.
+
+    The database is there and migrated, no projection is stopped, those of a new version are nearly at the logs' ends.
+    """
     missing = services.migrations - _migrations(services)
     if missing:
         raise Refusal("not_ready", f"Migrations have not run: {', '.join(sorted(missing))}.")
     stopped = sorted({each.name for each in services.runner.reading.status() if each.error is not None})
     if stopped:
         raise Refusal("not_ready", f"Projections are stopped: {', '.join(stopped)}.")
+    arriving = services.runner.arriving()
+    if arriving:
+        raise Refusal("not_ready", f"New versions of projections have not caught up: {', '.join(arriving)}.")
     return Health()
 
 

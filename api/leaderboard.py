@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.reading import CAUGHT_UP, Shown, WeekNamed
 from api.identity.players import Named
 from api.identity.principal import SignedIn
 from api.identity.tokens import Principal
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger.ids import position_token
 from projections.pools import Pool

@@ -14,13 +14,14 @@ from fastapi.sse import EventSourceResponse
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from api.errors import Refusal
 from api.http.reading import CAUGHT_UP, WeekOpened
 from api.identity.principal import SignedIn, identify
 from api.livefeed.shapes import TOPICS, LiveEvent
 from api.livefeed.stream import Stream, Wanted
+from api.refusal import Refusal
 from api.services import ServicesDep
 from ledger.entry import NotEnrolled
+from ledger.recorder import LogArchived
 
 router = APIRouter(prefix="/weeks/{week}/live", tags=["live"])
 
@@ -50,7 +51,9 @@ LastEventIdAsked = Annotated[
 def wanted(
     principal: SignedIn, week: WeekOpened, services: ServicesDep, topics: Topics = None, pool: PoolNamed = None
 ) -> Wanted:
-    """Return what is asked for; raises Refusal `forbidden` or `unknown_pool`, or NotEnrolled."""
+    """Return what is asked for; raises Refusal `forbidden` or `unknown_pool`, NotEnrolled, or LogArchived."""
+    if services.ledger.archives.is_away(week):
+        raise LogArchived(week)
     is_auditor = "audit" in principal.scopes
     if pool is not None and not is_auditor:
         raise Refusal("forbidden", "A pool is named with the scope audit only: yours needs no name.")
@@ -159,9 +162,9 @@ async def stream_live(
     A last event `bye` says why the service ends a stream: `stopping`, or as a request would be refused, such as
     `unauthenticated` when the token has expired.
 
-    Refused with `not_enrolled` where a topic is for the week's players, with `forbidden` where a pool is named without
-    the scope `audit`, with `unknown_pool`, and with `too_many_streams` above five at a time
-    (or what the service is set to).
+    Refused with `week_archived` where nothing can change any more, with `not_enrolled` where a topic is for the week's
+    players, with `forbidden` where a pool is named without the scope `audit`, with `unknown_pool`,
+    and with `too_many_streams` above five at a time (or what the service is set to).
     """
     return Live(stream, write_wait=services.live.limits.write_wait)
 

@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import AsPerson
 from api.identity.tokens import Principal
 from api.my_weeks import MyPool, MyStanding
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from api.weeks import is_enrolled
 from ledger import weeks

@@ -12,10 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import AsPlayer
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from projections.payments import Prize
 

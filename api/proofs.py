@@ -14,10 +14,10 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import PUBLIC, SignedIn
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from feeds.receipts import NotSignedYet
 from ledger import publishing
@@ -67,7 +67,12 @@ class Consistency(BaseModel):
 
 
 def log_open(services: ServicesDep, log: Annotated[str, Path(pattern=_LOG, examples=["2026-W47", "office"])]) -> str:
-    """Return the log that a path names; raises Refusal `unknown_log` where it has not begun."""
+    """Return the log that a path names; raises Refusal `unknown_log` where it has not begun.
+
+    Tree and checkpoints of an archived week stay: they are what its export is held against.
+    """
+    if services.ledger.archives.is_away(log):
+        return log
     try:
         services.ledger.recorder(log).head()
     except LogNotOpen as error:

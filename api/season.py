@@ -10,7 +10,8 @@ from fastapi import APIRouter, Path
 from psycopg.rows import class_row
 from pydantic import Field
 
-from api.http.cursors import Page, Paging, PagingDep
+from api.http.cursors import Page, PagingDep
+from api.http.places import Paging
 from api.http.reading import CAUGHT_UP, Shown
 from api.identity.principal import SignedIn
 from api.identity.tokens import Principal

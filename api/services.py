@@ -32,7 +32,10 @@ from api.people.registry import People
 from api.people.restrictions import Restrictions
 from api.people.spending import Spending
 from api.people.taking_part import TakingPart
+from feeds.care import Care
 from feeds.checkpoints import Checkpoints
+from feeds.disputed import Disputed
+from feeds.disputes import Disputes
 from feeds.payments.money import Money
 from feeds.receipts import Receipts
 from ledger.datastore import Datastore
@@ -42,9 +45,11 @@ from ledger.ledger import Ledger
 from projections.accounts import Accounts
 from projections.bets import Bets
 from projections.board import Board
+from projections.cases import Cases
 from projections.leaderboard import Leaderboard
 from projections.payments import PaymentsView
 from projections.pools import Pools
+from projections.previews import Previews
 from projections.registrations import Registrations
 from projections.runner import Runner
 from projections.settlements import Settlements
@@ -56,6 +61,7 @@ if TYPE_CHECKING:
     from api.livefeed.hub import Hub
 
 _ENTRIES_KEPT: Final = 200_000
+_PREVIEW_PATIENCE_SECONDS: Final = 10.0
 
 
 class TestClock(Protocol):
@@ -83,6 +89,7 @@ class Views:
     settlements: Settlements
     registrations: Registrations
     payments: PaymentsView
+    cases: Cases
 
     @classmethod
     def of(cls, datastore: Datastore) -> Views:
@@ -97,6 +104,7 @@ class Views:
             settlements=Settlements(datastore),
             registrations=Registrations(datastore),
             payments=PaymentsView(datastore),
+            cases=Cases(datastore),
         )
 
 
@@ -149,6 +157,7 @@ class Services:
     pseudonyms: Pseudonyms
     live: Hub
     money: Money
+    care: Care
     clock: Callable[[], datetime]
     test_clock: TestClock | None = None
     gates: Gates = field(default_factory=Gates)
@@ -156,6 +165,7 @@ class Services:
     return_url: str = ""
     currency: str = "USD"
     migrations: frozenset[str] = frozenset()
+    dispute_approval_above: int = 1_000
     closing_soon: timedelta = timedelta(minutes=10)
     meters: Meters = field(default_factory=Meters)
     cors_origins: tuple[str, ...] = ()
@@ -210,6 +220,17 @@ class Services:
     def draws(self) -> Draws:
         """How pools were drawn."""
         return Draws(self.ledger)
+
+    @cached_property
+    def disputes(self) -> Disputes:
+        """What operators dispute."""
+        previews = Previews(self.ledger, projections=self.runner, patience_seconds=_PREVIEW_PATIENCE_SECONDS)
+        return Disputes(self.ledger, previews, approval_above=self.dispute_approval_above)
+
+    @cached_property
+    def disputed(self) -> Disputed:
+        """What disputes are about."""
+        return Disputed(self.ledger)
 
     @cached_property
     def receipts(self) -> Receipts:

@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from api.errors import Problem, Refusal, ledger_problem
+from api.errors import Problem, ledger_problem
 from api.identity.principal import AsPlayer, required_key
 from api.people.restrictions import Restricted
 from api.placing import (
@@ -24,6 +24,7 @@ from api.placing import (
     rehearsed_bet,
     week_and_entry,
 )
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger import betting
 from ledger.aggregate import LedgerError

@@ -9,12 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.errors import Refusal
-from api.http.cursors import Page, Paging, PagingDep, invalid_cursor
+from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
+from api.http.places import Paging, invalid_cursor
 from api.http.reading import Shown, WeekOpened, week_named
 from api.identity.principal import AsAuditor, AsPerson
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
+from ledger.casebook import Casebook, Why
 from ledger.ids import position_token
 from ledger.statement import Movement, MovementKind, statement
 from projections.board import Game
@@ -29,7 +31,8 @@ class MovementShown(Shown):
 
     `bet_id` to `price` are those of the bet that it is about, with the teams that play; `bet_status` is what the bet
     became: placed, won, lost, push or void. `reason` says why a stake was returned or a payout corrected, under which
-    `resolution` of the game. A lost bet and a prize move no credits.
+    `resolution` of the game. A lost bet and a prize move no credits. Where an operator's ruling moved credits, `note`
+    is the reason in their words, and `case_id` what to name when asking about it; else both are null.
     """
 
     kind: MovementKind
@@ -46,6 +49,8 @@ class MovementShown(Shown):
     price: int | None = Field(None, examples=[-110])
     reason: str | None = Field(examples=[None])
     resolution: int | None = Field(examples=[None])
+    note: str | None = Field(None, examples=["The league corrected the score."])
+    case_id: UUID | None = None
     position: str = Field(examples=["2026-W47:5123"])
     at: Moment
 
@@ -96,10 +101,11 @@ def _page(
     """Show a page of a week's statement, which is given as a whole, oldest first: it is short."""
     found = _found(movements, paging, week=week, is_ascending=(order == "asc") != paging.is_back)
     games = _games(services, found[: paging.limit])
+    reasons = _reasons(services, found[: paging.limit], week=week)
     return Statement.of(
         found,
         paging,
-        show=lambda movement: _shown(movement, games),
+        show=lambda movement: _shown(movement, games, reasons.get(movement.cause or "")),
         place=lambda movement: position_token(movement.log, movement.position),
         week=week,
         entry=entry,
@@ -120,12 +126,14 @@ def _found(movements: Sequence[Movement], paging: Paging, *, week: str, is_ascen
     return [movement for movement in reversed(movements) if movement.position < position]
 
 
-def _shown(movement: Movement, games: Mapping[UUID, Game]) -> MovementShown:
+def _shown(movement: Movement, games: Mapping[UUID, Game], why: Why | None) -> MovementShown:
     bet = movement.bet
     if bet is None:
         return MovementShown.of(movement)
     game = games.get(bet.game_id)
     terms = {name: getattr(bet, name) for name in ("bet_id", "game_id", "market", "outcome", "line", "price")}
+    if why is not None:
+        terms |= {"note": why.reason, "case_id": why.case_id}
     return MovementShown.of(movement, **terms, home=game and game.home, away=game and game.away)
 
 
@@ -133,3 +141,9 @@ def _games(services: Services, movements: Sequence[Movement]) -> dict[UUID, Game
     """Return the games of some movements, in one query."""
     wanted = {movement.bet.game_id for movement in movements if movement.bet is not None}
     return {game.game_id: game for game in services.views.board.games(list(wanted))} if wanted else {}
+
+
+def _reasons(services: Services, movements: Sequence[Movement], *, week: str) -> dict[str, Why]:
+    """Return why operators moved credits among some movements, by cause, in one query."""
+    causes = {int(movement.cause.rpartition(":")[2]) for movement in movements if movement.cause is not None}
+    return Casebook(services.ledger).reasons(week, causes) if causes else {}

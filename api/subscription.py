@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import Shown
 from api.identity.principal import AsPlayer
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from feeds.payments.subscribers import Subscription
 from feeds.payments.till import PaymentsOff

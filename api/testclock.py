@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Self
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.identity.principal import PUBLIC, SignedIn
+from api.refusal import Refusal
 from api.services import ServicesDep, TestClock
 from ledger import weeks
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel
 
-from api.errors import Refusal
 from api.identity.principal import PUBLIC
+from api.refusal import Refusal
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/webhooks", tags=["payments"])

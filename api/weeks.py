@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, WeekNamed, WeekOpened, not_open
 from api.identity.principal import PUBLIC, AsPlayer, request_key
 from api.people.device_header import SEEN_DEVICE
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from feeds.payments.provider import Kind
 from ledger import enrolment

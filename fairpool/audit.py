@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from ledger.auditing.books import Balances
 from ledger.auditing.lines import LineError
 from ledger.auditing.sources import RecorderSource, Source
+from ledger.casebook import Reasons, Why
 from ledger.facts import Fact, fact_of
 from ledger.ids import position_token
 from ledger.instants import Instant
@@ -59,7 +60,7 @@ class Audit:
     """What a replay of a log came to, up to `position`, which was recorded `at` (None before the first event).
 
     `until` is what was asked for. `faults` and `differences` are empty when all is well. `statement` holds the
-    movements of the entry that was asked for, if one was.
+    movements of the entry that was asked for, if one was, `reasons` by cause why operators moved credits among them.
     """
 
     log: str
@@ -71,6 +72,7 @@ class Audit:
     faults: list[str]
     differences: list[str]
     statement: list[Movement] | None = None
+    reasons: dict[str, Why] = field(default_factory=dict)
 
     @property
     def is_ok(self) -> bool:
@@ -108,6 +110,7 @@ def replay_source(
         raise BasisError(f"log {source.log} ends at position {source.size}: there is no position {until.position} yet")
     books, last = Replay(source.log), None
     kept: list[Fact] = []
+    reasons = Reasons()
     is_whole = True
     for fact in _facts(source):
         if until is not None and not until.includes(fact.position, fact.at):
@@ -115,6 +118,8 @@ def replay_source(
             break
         books.fold([fact])
         last = fact
+        if entry is not None:
+            reasons.take(fact)
         if fact.stream == entry:
             kept.append(fact)
         if fact.position % _STEP == 0:
@@ -134,6 +139,7 @@ def replay_source(
         faults=faults,
         differences=[],
         statement=None if entry is None else movements(kept),
+        reasons=reasons.by_cause(),
     )
 
 
@@ -165,7 +171,7 @@ def summary(audit: Audit) -> dict[str, Any]:
         "ok": audit.is_ok,
     }
     if audit.statement is not None:
-        found["statement"] = [_movement(each) for each in audit.statement]
+        found["statement"] = [_movement(each, audit.reasons.get(each.cause or "")) for each in audit.statement]
     return found
 
 
@@ -185,7 +191,7 @@ def pools(audit: Audit) -> Iterator[tuple[str, Balances]]:
         yield name, audit.replay.books[name]
 
 
-def _movement(movement: Movement) -> dict[str, Any]:
+def _movement(movement: Movement, why: Why | None) -> dict[str, Any]:
     bet = movement.bet
     return {
         "position": movement.position,
@@ -197,4 +203,6 @@ def _movement(movement: Movement) -> dict[str, Any]:
         "bet_status": movement.bet_status,
         "reason": movement.reason,
         "resolution": movement.resolution,
+        "note": None if why is None else why.reason,
+        "case_id": None if why is None else why.case_id,
     }

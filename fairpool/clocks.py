@@ -1,9 +1,21 @@
-"""The service's clock: the system's, or in development and tests one that is moved by hand."""
+"""The service's clock: the system's, or in development and tests one that is moved by hand.
+
+A data directory whose weeks were played in simulated time is marked, so that a command on it does not record today's
+time behind a week of years ago, in which nobody could then bet any more.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from ledger.datastore import Datastore
+from ledger.recorder import latest
+
+SIMULATED: Final = "simulated-time"
 
 
 class ClockMovedBack(Exception):
@@ -32,3 +44,10 @@ class HandClock:
             if to < self._now:
                 raise ClockMovedBack(f"the clock stands at {self._now.isoformat()}, after {to.isoformat()}")
             self._now = to.astimezone(UTC)
+
+
+def clock_of(data: Path, datastore: Datastore) -> Callable[[], datetime]:
+    """Return the clock for a command: the system's or, in simulated time, one that stands where the logs end."""
+    if not (data / SIMULATED).exists():
+        return system_clock
+    return lambda: latest(datastore) or system_clock()

@@ -7,33 +7,34 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from fairpool.beacons import beacon
-from fairpool.clocks import system_clock
+from fairpool.clocks import clock_of, system_clock
 from fairpool.log_keys import notary
 from fairpool.money import money
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import seed_master
 from fairpool.settings import Settings
-from feeds.checkpoints import Checkpoints
 from feeds.deadlines import Deadlines
 from feeds.inbox import Inbox
 from feeds.ingest import Ingest
-from feeds.jetstream import Consumer, Publisher, connected, provision
-from feeds.ledger_stream import LedgerStream
 from feeds.notary import Notary
 from feeds.payments.money import Money
 from feeds.settler import Settler
+from feeds.silence import Silence
+from feeds.watch import Watch
 from ledger.datastore import Datastore
 from ledger.ledger import Ledger
+from ledger.mendable import Mendable
 from ledger.migrate import migrate
 from ledger.seeds import SeedChain
 from projections.bets import Bets
+from projections.builder import Builder
 from projections.catalogue import projections
 from projections.runner import Runner
 
@@ -41,7 +42,7 @@ _log = logging.getLogger(__name__)
 THREAD_STOP_SECONDS: Final = 30
 
 
-class Died(Exception):
+class Died(Mendable):
     """A part that the service cannot do without has ended: the whole process stops, and is started again."""
 
 
@@ -53,15 +54,29 @@ class Core:
     clock: Callable[[], datetime]
     ledger: Ledger
     projections: Runner
+    builder: Builder
     inbox: Inbox
     ingest: Ingest
     settler: Settler
     deadlines: Deadlines
+    silence: Silence
+    watch: Watch
     notary: Notary
     money: Money
     stop: threading.Event = field(default_factory=threading.Event)
     died: list[BaseException] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start_clock(self) -> None:
+        """Run what time alone brings about: what falls due, sources that fall silent, games of which nobody speaks."""
+        self.start("clock", self.deadlines.run)
+        self.start("silence", self.silence.run)
+        self.start("watch", self.watch.run)
+
+    def start_projections(self) -> None:
+        """Run the projections, and make the generations of them that are asked for."""
+        self.start("projections", self.projections.run)
+        self.start("builder", self.builder.run)
 
     def start(self, name: str, run: Callable[[threading.Event], object]) -> None:
         """Run a part in a thread until the service stops; if it ends before, the service ends with it."""
@@ -94,15 +109,20 @@ def core(
     settings: Settings,
     dsn: str,
     *,
-    clock: Callable[[], datetime] = system_clock,
+    clock: Callable[[], datetime] | None = None,
     new_id: Callable[[], UUID] = uuid4,
     master: bytes | None = None,
 ) -> Iterator[Core]:
-    """Migrate the database and build the ledger and its reactions on it; close all of it afterwards."""
+    """Migrate the database and build the ledger and its reactions on it; close all of it afterwards.
+
+    Without a `clock` it is that of the data directory, or the system's where the servers are configured.
+    """
     ran = migrate(dsn, all_migrations())
     if ran:
         _log.info("migrated: %s", ", ".join(ran))
     datastore = Datastore(dsn)
+    if clock is None:
+        clock = system_clock if settings.database_url else clock_of(settings.data, datastore)
     deaths: list[Callable[[BaseException], None]] = []
     ledger = Ledger(
         datastore,
@@ -112,17 +132,24 @@ def core(
         on_death=lambda error: deaths[0](error),
         beacon=beacon(settings),
     )
-    runner = Runner(datastore, projections())
+    every = projections()
+    runner = Runner(datastore, every)
     inbox = Inbox(datastore)
+    ingest = Ingest(
+        ledger, inbox, clock=clock, primary=settings.primary_sources, confirming=settings.confirming_sources
+    )
     built = Core(
         settings=settings,
         clock=clock,
         ledger=ledger,
         projections=runner,
+        builder=Builder(datastore, every, dsn=dsn, clock=clock),
         inbox=inbox,
-        ingest=Ingest(ledger, inbox, clock=clock, primary=settings.primary_sources),
+        ingest=ingest,
         settler=Settler(ledger, bets=Bets(datastore), projections=runner),
         deadlines=Deadlines(ledger, opens_weeks=settings.opens_weeks),
+        silence=Silence(ledger, seconds=settings.feed_silence_seconds),
+        watch=Watch(ledger, inbox, vanished_after=timedelta(hours=settings.feed_vanished_hours)),
         notary=notary(settings, ledger),
         money=money(settings, ledger, runner, clock=clock, monotonic=time.monotonic),
     )
@@ -135,38 +162,12 @@ def core(
 
 
 @asynccontextmanager
-async def feed_consumer(built: Core, nats_url: str) -> AsyncIterator[tuple[Publisher, Consumer]]:
-    """Take the feed from NATS for as long as the block runs; gives a publisher into it, and the consumer."""
-    async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(connected(nats_url))
-        context = await provision(client)
-        consumer = Consumer(
-            context,
-            handle=lambda body, subject: built.ingest.take(body, subject=subject),
-            bury=lambda body, subject, reason: built.ingest.bury(body, subject=subject, reason=reason),
-            between=built.ingest.take_waiting,
-        )
-        await stack.enter_async_context(_running(built, "feed", consumer.run()))
-        yield Publisher(context), consumer
-
-
-@asynccontextmanager
-async def ledger_stream(built: Core, nats_url: str) -> AsyncIterator[None]:
-    """Publish committed events and signed checkpoints on NATS for as long as the block runs."""
-    async with connected(nats_url) as client:
-        datastore = built.ledger.datastore
-        stream = LedgerStream(client, datastore=datastore, checkpoints=Checkpoints(datastore))
-        async with _running(built, "ledger stream", stream.run()):
-            yield
-
-
-@asynccontextmanager
 async def payments(built: Core, *, works: bool) -> AsyncIterator[None]:
     """Talk to the provider, if there is one, for as long as the block runs; who `works` follows up payments as well."""
     worker = built.money.worker
     try:
         if works and worker is not None:
-            async with _running(built, "payments", worker.run()):
+            async with running(built, "payments", worker.run()):
                 yield
         else:
             yield
@@ -175,7 +176,7 @@ async def payments(built: Core, *, works: bool) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _running(built: Core, name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def running(built: Core, name: str, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run a part beside the block; if it ends before, the service ends with it."""
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(lambda done: None if done.cancelled() else built.die(_why(done)))

@@ -10,29 +10,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 from fairpool import audit, loop
 from fairpool.clocks import HandClock
-from fairpool.core import Core, core, feed_consumer, ledger_stream, payments
+from fairpool.core import Core, core, payments
 from fairpool.crowd import Crowd, crowd, entry_ids, next_id
-from fairpool.play import Play
+from fairpool.plan import Plan, starts_of
+from fairpool.play import Play, mark_simulated
 from fairpool.sandbox.sandbox import Sandbox
 from fairpool.sandbox.standing_in import point_at, standing_in
 from fairpool.servers import servers
 from fairpool.settings import Settings
 from fairpool.showcase import Scene, Showcase, buy_entries, claim_prizes
 from fairpool.strangers import Strangers, invite
+from fairpool.streams import feed_consumer, ledger_stream
 from fairpool.web import serving
-from feeds.feedfile import FeedLine, read_lines
 from feeds.ingest import Taken
-from feeds.messages import GameMessage
 from feeds.payments.reconcile import Reconciliation, reconcile
 from ledger import drawing
+from ledger.mendable import Mendable
 from ledger.replay import Replay
 from ledger.rules import Prize, Rules
-from ledger.weeks import NEW_YORK, ends_at, starts_at, week_at
+from ledger.weeks import ends_at, starts_at, week_at
+from projections.rebuild import Rebuilt, rebuild
 
 Tell = Callable[[str, int, int], None]
 RULES: Final = Rules(
@@ -40,35 +41,8 @@ RULES: Final = Rules(
 )
 
 
-class WeekPlayedAlready(Exception):
+class WeekPlayedAlready(Mendable):
     """The data directory holds the week already: play it in another one."""
-
-
-class NothingToPlay(Exception):
-    """The feed lists no game."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is played: the feed's lines, the week, and how many players and bets."""
-
-    lines: Sequence[FeedLine]
-    week: str
-    players: int
-    bets: int
-    seed: int
-
-    @property
-    def rounds(self) -> list[datetime]:
-        """The instants at which bets are placed: when the week starts, and a minute before each kick-off in it."""
-        starts = {start for start in _starts(self.lines).values() if week_at(start) == self.week}
-        return [starts_at(self.week), *sorted(start - timedelta(minutes=1) for start in starts)]
-
-    @property
-    def days(self) -> list[str]:
-        """The days of the week, as the API takes them."""
-        first = starts_at(self.week).astimezone(NEW_YORK).date()
-        return [(first + timedelta(days=day)).isoformat() for day in range(7)]
 
 
 @dataclass(slots=True)
@@ -78,12 +52,14 @@ class Outcome:
     report: dict[str, Any]
     audit: audit.Audit
     reconciliation: Reconciliation
+    rebuilt: Sequence[Rebuilt]
     strangers: Strangers
 
     @property
     def is_ok(self) -> bool:
         """Whether nobody who checked it found a difference."""
-        return self.audit.is_ok and self.reconciliation.is_ok and self.strangers.are_content
+        nothing_differs = not any(each.flip.differing for each in self.rebuilt)
+        return self.audit.is_ok and self.reconciliation.is_ok and nothing_differs and self.strangers.are_content
 
 
 @dataclass(slots=True)
@@ -95,16 +71,6 @@ class _Stopwatch:
         began = time.perf_counter()
         yield
         self.seconds[part] = round(time.perf_counter() - began, 2)
-
-
-def plan(feed: Path, *, players: int, bets: int, seed: int) -> Plan:
-    """Choose the week with most games in a feed, the earliest on a tie; raises NothingToPlay, FeedFileError."""
-    lines = list(read_lines(feed))
-    games = Counter(week_at(start) for start in _starts(lines).values())
-    if not games:
-        raise NothingToPlay(f"{feed} lists no game")
-    week = min(games, key=lambda week: (-games[week], week))
-    return Plan(lines, week, players, bets, seed)
 
 
 def play(settings: Settings, chosen: Plan, *, tell: Tell) -> Outcome:
@@ -127,6 +93,7 @@ def play(settings: Settings, chosen: Plan, *, tell: Tell) -> Outcome:
     ):
         if chosen.week in built.ledger.weeks():
             raise WeekPlayedAlready(f"{settings.data} holds week {chosen.week} already: choose another --data")
+        mark_simulated(built)
         built.start("projections", built.projections.run)
         built.start("notary", built.notary.run)
         return loop.run(_play(built, addresses.nats_url, sandbox, chosen, clock, watch, tell))
@@ -152,7 +119,7 @@ async def _play(
                 await buy_entries(players, week=chosen.week)
                 await stage.react()
             with watch.time("week"):
-                await _live(stage, players, chosen, tell)
+                rebuilt = await _live(stage, players, chosen, built, tell)
             with watch.time("settlement"):
                 tell("settling and closing the week", 0, 0)
                 over = ends_at(chosen.week) + RULES.correction_limit + timedelta(hours=1)
@@ -167,20 +134,30 @@ async def _play(
             tell("showing the export to strangers", 0, 0)
             folder = built.settings.data / "exports"
             strangers = await asyncio.to_thread(invite, built, week=chosen.week, folder=folder)
-    return Outcome(_report(built, chosen, audited, reconciled, strangers, watch), audited, reconciled, strangers)
+    report = _report(built, chosen, audited, reconciled, rebuilt, strangers, watch)
+    return Outcome(report, audited, reconciled, rebuilt, strangers)
 
 
-async def _live(stage: Play, players: Crowd, chosen: Plan, tell: Tell) -> None:
-    """Live through the week: place the bets, the same number in each round, and do what money does."""
+async def _live(stage: Play, players: Crowd, chosen: Plan, built: Core, tell: Tell) -> list[Rebuilt]:
+    """Live through the week: place the bets, the same number in each round, and do what money does.
+
+    In the middle of it all projections are rebuilt while players bet; returns what that came to.
+    """
     showcase = Showcase(players, week=chosen.week, lines=chosen.lines, bets=chosen.bets)
     bets, rounds = chosen.bets - showcase.players, chosen.rounds
+    rebuilt: list[Rebuilt] = []
     for number, instant in enumerate(rounds):
         await _until(stage, showcase.scenes(), after=rounds[number - 1] if number else instant, until=instant)
         due = bets * (number + 1) // len(rounds) - bets * number // len(rounds)
         picks = await players.picks(chosen.days) if players.size else []
-        await players.bet(count=due, picks=picks, grant=RULES.grant, but=showcase.players)
+        betting = players.bet(count=due, picks=picks, grant=RULES.grant, but=showcase.players)
+        if number == len(rounds) // 2:
+            _, rebuilt = await asyncio.gather(betting, asyncio.to_thread(rebuild, built.ledger.datastore))
+        else:
+            await betting
         tell("betting", number + 1, len(rounds))
     await _until(stage, showcase.scenes(), after=rounds[-1], until=ends_at(chosen.week))
+    return rebuilt
 
 
 async def _until(stage: Play, scenes: Sequence[Scene], *, after: datetime, until: datetime) -> None:
@@ -209,6 +186,7 @@ def _report(
     chosen: Plan,
     audited: audit.Audit,
     reconciled: Reconciliation,
+    rebuilt: Sequence[Rebuilt],
     strangers: Strangers,
     watch: _Stopwatch,
 ) -> dict[str, Any]:
@@ -228,7 +206,7 @@ def _report(
             "returned": bets["push"] + bets["void"],
         },
         "credits": audit.credits(audited.total),
-        "games": {**games, "other_week": sum(week_at(at) != chosen.week for at in _starts(chosen.lines).values())},
+        "games": {**games, "other_week": sum(week_at(at) != chosen.week for at in starts_of(chosen.lines).values())},
         "messages": {
             "applied": counts[Taken.APPLIED],
             "repeated": counts[Taken.REPEATED],
@@ -237,8 +215,12 @@ def _report(
         "standings_hash": replayed.standings_hash,
         "audit": {"ok": audited.is_ok},
         "payments": _payments(built, chosen.week, reconciled),
+        "rebuild": {
+            "projections": len(rebuilt),
+            "rows_differing": sum(each.flip.differing for each in rebuilt),
+        },
         "strangers": _strangers(strangers),
-        "seconds": watch.seconds,
+        "seconds": {**watch.seconds, "longest flip": round(max(each.flip.held_ms for each in rebuilt) / 1000, 3)},
     }
 
 
@@ -272,9 +254,3 @@ def _settled_games(built: Core, week: str) -> dict[str, int]:
     )
     by_score = [status == "final" for status in statuses.result()]
     return {"settled": by_score.count(True), "void": by_score.count(False)}
-
-
-def _starts(lines: Sequence[FeedLine]) -> dict[tuple[str, str], datetime]:
-    """Return the start of each game as it was last announced."""
-    games = [line.message for line in lines if isinstance(line.message, GameMessage)]
-    return {(game.source, game.game_id): game.starts_at for game in games}

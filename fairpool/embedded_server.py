@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from fairpool import guardian
+from ledger.mendable import Mendable
 
 HOST = "127.0.0.1"
 # A server that recovers from a crash replays its log before it answers.
@@ -27,7 +28,7 @@ PORT_ATTEMPTS = 5
 LOG_TAIL_LINES = 20
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(Mendable):
     """An embedded server cannot be started; the message says which, why, and what to do."""
 
 

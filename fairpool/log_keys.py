@@ -14,6 +14,7 @@ from feeds.notary import PURPOSE, Notary
 from ledger import publishing
 from ledger.ids import OFFICE
 from ledger.ledger import Ledger
+from ledger.mendable import Mendable
 from ledger.proofs.notes import Signer, Verifier
 from projections.catalogue import projections
 from projections.runner import Runner
@@ -22,11 +23,11 @@ from projections.tree import Trees
 _TREE_PATIENCE_SECONDS: Final = 30.0
 
 
-class NotVouchedFor(Exception):
+class NotVouchedFor(Mendable):
     """No checkpoint of the office by the old key covers the new one, so the old one was not put away."""
 
 
-class KeySigns(Exception):
+class KeySigns(Mendable):
     """The key that is to be retired is the one that signs: nothing would be signed any more."""
 
 

@@ -16,13 +16,13 @@ from fairpool.settings import Settings
 from feeds.payments.money import Money, Terms, compose
 from feeds.payments.prizes import PrizePolicy
 from feeds.payments.provider import Kind, Provider
-from feeds.payments.stripe_provider import StripeProvider
 from feeds.payments.till import Prices
 from ledger.ledger import Ledger
+from ledger.mendable import Mendable
 from projections.runner import Runner
 
 
-class MoneyMisconfigured(Exception):
+class MoneyMisconfigured(Mendable):
     """Something is to be sold, and there is no provider to take the payments or no way for it to tell of them."""
 
 
@@ -72,6 +72,9 @@ def _provider(settings: Settings) -> Provider | None:
     secrets = [each for each in settings.stripe_webhook_secrets.get_secret_value().replace(",", " ").split() if each]
     if not secrets:
         raise MoneyMisconfigured("set FAIRPOOL_STRIPE_WEBHOOK_SECRETS: without it nobody can tell who was paid")
+    # Stripe's client takes long to import: only who has a key waits for it.
+    from feeds.payments.stripe_provider import StripeProvider
+
     return StripeProvider(
         key,
         webhook_secrets=secrets,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from fairpool.clocks import HandClock
+from fairpool.clocks import SIMULATED, HandClock
 from fairpool.core import Core
 from feeds.feedfile import FeedLine
 from feeds.jetstream import Consumer, Publisher
@@ -23,6 +23,12 @@ PATIENCE_SECONDS: Final = 60.0
 
 class FeedStuck(Exception):
     """What was published did not come out of the stream."""
+
+
+def mark_simulated(built: Core) -> None:
+    """Mark a data directory that is still empty as one whose time is moved by hand (see `fairpool.clocks`)."""
+    if built.settings.database_url is None and not built.ledger.weeks():
+        (built.settings.data / SIMULATED).touch()
 
 
 class Play:
@@ -65,9 +71,12 @@ class Play:
             await self._follow_payments()
 
     def _next_instant(self) -> datetime | None:
-        due = self._core.deadlines.next_at()
-        instants = [line.at for line in list(self._lines)[:1]] + ([due] if due is not None else [])
-        return min(instants, default=None)
+        due = [
+            self._core.deadlines.next_at(),
+            self._core.silence.next_at(),
+            *(line.at for line in list(self._lines)[:1]),
+        ]
+        return min((instant for instant in due if instant is not None), default=None)
 
     async def _step(self, instant: datetime) -> None:
         self._clock.set(instant)
@@ -93,7 +102,8 @@ class Play:
 
     def _react(self) -> None:
         """Do what follows from this instant until nothing more does, and let the projections catch up."""
-        while self._core.ingest.take_waiting() + self._core.deadlines.tick() + self._core.settler.step():
+        core = self._core
+        while core.ingest.take_waiting() + core.deadlines.tick() + core.silence.tick() + core.settler.step():
             pass
         for log in (*self._core.ledger.weeks(), OFFICE):
             head = self._core.ledger.recorder(log).head().position

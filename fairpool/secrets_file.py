@@ -23,8 +23,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 
-from api.identity.tokens import RetiredKey, SigningKey
+from api.identity.token_keys import RetiredKey, SigningKey
 from fairpool.settings import Settings
+from ledger.mendable import Mendable
 from ledger.proofs.notes import Signer
 
 _BYTES: Final = 32
@@ -34,7 +35,7 @@ _LOG_KEY: Final = "log_key"
 _NEXT_LOG_KEY: Final = "log_key_next"
 
 
-class SecretUnusable(Exception):
+class SecretUnusable(Mendable):
     """A secret is not of the form that it must have."""
 
 

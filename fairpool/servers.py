@@ -14,11 +14,12 @@ import psycopg
 
 from fairpool.embedded import EmbeddedNats, EmbeddedPostgres, EmbeddedServers
 from fairpool.settings import Settings
+from ledger.mendable import Mendable
 
 _FILE: Final = "servers.json"
 
 
-class NotConfigured(Exception):
+class NotConfigured(Mendable):
     """One server is configured and the other is not: set both DATABASE_URL and NATS_URL, or neither."""
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AliasChoices, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.http.cors import exact_origin
-from api.http.ratelimits import Limit
+from api.http.limits import Limit
+from api.http.origins import exact_origin
 from api.people.gates import JURISDICTION
 
 
@@ -19,6 +19,7 @@ def _limit(text: str) -> str:
 
 
 LimitText = Annotated[str, AfterValidator(_limit)]
+Seconds = Annotated[int, Field(ge=1)]
 MoneyKind = Literal["weekly_pass", "buy_back", "subscription", "prizes"]
 
 
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     api_port: int = 8000
     opens_weeks: bool = True
     primary_sources: dict[str, str] = Field(default_factory=dict)
+    confirming_sources: dict[str, str] = Field(default_factory=dict)
+    feed_silence_seconds: Seconds | dict[str, Seconds] | None = None
+    feed_vanished_hours: int = Field(default=6, ge=1)
     seed_master: SecretStr | None = None
     beacon: Literal["off", "drand"] = "off"
     beacon_relays: Annotated[frozenset[str], NoDecode, Field(min_length=2)] = frozenset(
@@ -74,6 +78,7 @@ class Settings(BaseSettings):
     price_subscription_cents: int = Field(default=400, ge=50)
     free_entry: bool | None = None
     prize_identity_required: bool = True
+    dispute_approval_above: int = Field(default=1_000, ge=0)
     prize_tax_threshold_cents: int | None = Field(default=200_000, ge=1)
     hsts_seconds: int = Field(default=0, ge=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
@@ -82,6 +87,13 @@ class Settings(BaseSettings):
     def checkpoints_folder(self) -> Path:
         """Where signed checkpoints are written outside the database: best on another machine's disk."""
         return self.checkpoints or self.data / "checkpoints"
+
+    @model_validator(mode="after")
+    def _confirmed_by_another_source(self) -> Self:
+        alone = [league for league, by in self.confirming_sources.items() if self.primary_sources.get(league) == by]
+        if alone:
+            raise ValueError(f"a source cannot confirm itself: name another one for {', '.join(sorted(alone))}")
+        return self
 
     @field_validator("beacon_relays", "jurisdictions", "payments_on", mode="before")
     @classmethod

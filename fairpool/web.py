@@ -15,7 +15,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import build_routes, create_app
-from api.http.ratelimits import Limit, Limits, Meters
+from api.http.limits import Limit, Limits
+from api.http.ratelimits import Meters
 from api.identity.keys import ApiKeys
 from api.identity.mail import ConsoleMailer, Mailer, SmtpMailer
 from api.identity.passwords import Passwords
@@ -29,13 +30,15 @@ from api.people.pseudonyms import Pseudonyms
 from api.services import Services, TestClock, Views
 from fairpool.clocks import system_clock
 from fairpool.core import Core, Died
+from fairpool.feed_care import care
 from fairpool.money import gates
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import people_key, token_keys
 from fairpool.settings import Settings
+from ledger.mendable import Mendable
 
 
-class PortTaken(Exception):
+class PortTaken(Mendable):
     """Another program listens there: stop it, or choose another port with --port or FAIRPOOL_API_PORT."""
 
 
@@ -121,10 +124,12 @@ def services(built: Core, *, test_clock: TestClock | None = None) -> Services:
         mailer=_mailer(settings),
         pseudonyms=Pseudonyms(people_key(settings)),
         money=built.money,
+        care=care(built),
         gates=gates(settings),
         free_entry=settings.free_entry,
         return_url=settings.payment_return_url,
         currency=settings.currency,
+        dispute_approval_above=settings.dispute_approval_above,
         verifies_at_signup=settings.smtp_url is not None,
         confirms_signup=settings.confirm_signup,
         live=Hub(

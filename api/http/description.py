@@ -30,7 +30,8 @@ read as `?after=` or `After-Position`, and the answer is no older; where it is n
 items; send a cursor back as `?cursor=` for the items beyond it.
 
 **Conditional reads.** Answers to `GET` have an `ETag`; send it as `If-None-Match`, and what has not changed
-is answered with 304 and no body. `HEAD` works wherever `GET` does.
+is answered with 304 and no body. `HEAD` works wherever `GET` does. Where an operation asks for `If-Match`, send
+the `ETag` of what you have seen: `precondition_failed` (412) says that it has changed since.
 
 **Errors** are problems (RFC 9457, `application/problem+json`): branch on `code`, show `detail` to developers,
 and quote `request_id` to us. `GET /api/problems` lists all codes. Every answer has an `X-Request-Id`, yours

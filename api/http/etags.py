@@ -1,16 +1,34 @@
-"""Conditional reads (RFC 9110 §13): an answer that the client has already is not sent again. HEAD is a read, too."""
+"""Conditional requests (RFC 9110 §13).
+
+Reads: an answer that the client has already is not sent again; HEAD is a read, too. Changes of what has a state: only
+who has seen the state as it is may change it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final
+from typing import Any, Final
 
+from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.refusal import Refusal
 
 _BUFFERED_MAX: Final = 1024 * 1024
 _TAGGED: Final = (b"application/json", b"text/plain")
 _TAG: Final = re.compile(rb'(?:W/)?("[^"]*")')
+_VERSION_PATTERN: Final = r'"(0|[1-9]\d{0,17})"'
+_VERSION: Final = re.compile(_VERSION_PATTERN)
+
+IF_MATCH: Final[dict[str, Any]] = {
+    "in": "header",
+    "name": "If-Match",
+    "required": True,
+    "description": "The ETag of what is to be changed, as it was read; `*` changes it however it is.",
+    "schema": {"type": "string", "pattern": rf"^(\*|{_VERSION_PATTERN})$", "examples": ['"2"']},
+}
+"""For the OpenAPI document: a change without it is answered with 428, which FastAPI would not do."""
 
 
 class ETags:
@@ -102,3 +120,24 @@ def _names(scope: Scope, tag: bytes) -> bool:
     """Say whether If-None-Match names a tag, by the weak comparison that RFC 9110 asks for."""
     given: bytes = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").strip()
     return given == b"*" or tag.removeprefix(b"W/") in _TAG.findall(given)
+
+
+def version_tag(version: int) -> str:
+    """Return the strong ETag of what has come to a version."""
+    return f'"{version}"'
+
+
+def version_seen(request: Request) -> int | None:
+    """Return the version that a request wants to change, which its If-Match names; None for `*`, whichever it is.
+
+    Raises Refusal `precondition_required` without If-Match, `precondition_failed` where it is no ETag of a version.
+    """
+    given = request.headers.get("if-match")
+    if given is None:
+        raise Refusal("precondition_required", "Send If-Match with the ETag of what you have seen.")
+    if given.strip() == "*":
+        return None
+    found = _VERSION.fullmatch(given.strip())
+    if found is None:
+        raise Refusal("precondition_failed", "Send If-Match with one ETag, as you were given it.")
+    return int(found[1])

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
-from api.http.cursors import Paging, invalid_cursor
+from api.http.places import Paging, invalid_cursor
 
 _PLACE: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00) ([0-9a-f-]{36})")
 

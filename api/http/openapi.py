@@ -16,7 +16,7 @@ from api.http.ratelimits import UNMETERED
 from ledger.rules import Rules
 
 TAGS: Final[Mapping[str, str]] = {
-    "admin": "What operators do with weeks, players, prizes and API keys.",
+    "admin": "What operators do with weeks, disputes, players, prizes and API keys.",
     "auth": "Accounts and tokens.",
     "bets": "Placing bets, and reading one's own.",
     "development": "A clock to be moved by hand. A service in production does not have these.",
@@ -36,13 +36,17 @@ TAGS: Final[Mapping[str, str]] = {
 
 _UNKNOWN: Final[Mapping[str, str]] = {
     "bet_id": "unknown_bet",
+    "case_id": "unknown_case",
     "entry": "unknown_entry",
+    "flag_id": "unknown_flag",
     "game_id": "unknown_game",
     "key_id": "unknown_api_key",
+    "letter_id": "unknown_dead_letter",
     "log": "unknown_log",
     "payment_id": "unknown_payment",
     "player_id": "unknown_player",
     "pool": "unknown_pool",
+    "projection": "unknown_projection",
     "session_id": "unknown_session",
     "week": "unknown_week",
 }
@@ -169,6 +173,8 @@ def _codes_of_kind(method: str, path: str, operation: Mapping[str, Any]) -> Iter
         yield "invalid_cursor"
     if "Idempotency-Key" in parameters:
         yield from ("idempotency_key_invalid", "idempotency_key_required", "idempotency_key_reused")
+    if "If-Match" in parameters:
+        yield from ("precondition_failed", "precondition_required")
     if path.startswith("/api/") and not path.startswith(UNMETERED):
         yield "rate_limited"
     if method in _WRITING or "security" in operation:

@@ -9,12 +9,12 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 
-from api.errors import Refusal
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger import weeks
 from ledger.ids import position_token
 from ledger.instants import instant_text
-from ledger.recorder import LogNotOpen
+from ledger.recorder import LogArchived, LogNotOpen
 
 _TOKEN: Final = r"^(office|\d{4}-W\d{2}(\.c\d+)?):(0|[1-9]\d{0,17})$"
 _NAMED_WEEKS: Final = ("current", "next")
@@ -65,8 +65,11 @@ def week_named(week: str, services: ServicesDep) -> str:
 
 
 def week_opened(services: ServicesDep, week: Annotated[str, Depends(week_named)]) -> str:
-    """Return the id of the week that a path names, which the ledger knows. Raises Refusal `unknown_week`."""
-    if week not in services.ledger.weeks():
+    """Return the id of the week that a path names, which the ledger knows. Raises Refusal `unknown_week`.
+
+    Of an archived week there is all that is projected; what needs its events raises LogArchived.
+    """
+    if week not in services.ledger.weeks() and not services.ledger.archives.is_away(week):
         raise not_open(week, services.clock())
     return week
 
@@ -109,7 +112,8 @@ def _wait(services: Services, log: str, position: int) -> bool:
         # A log in which nothing has happened is one that no projection has begun to read.
         if position == 0 or position > services.ledger.recorder(log).head().position:
             return True
-    except LogNotOpen:
+    except (LogNotOpen, LogArchived):
+        # What is archived was projected to its end before.
         return True
     return services.runner.reading.wait_for(log, position, timeout=services.reads_wait.total_seconds())
 

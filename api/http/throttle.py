@@ -11,9 +11,10 @@ from psycopg_pool import PoolTimeout
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Refusal, problem
+from api.errors import problem
 from api.http.ratelimits import UNMETERED, Meter, Meters, refusal
 from api.identity.principal import identify, needs_a_query
+from api.refusal import Refusal
 
 _CUSTOMER_BITS: Final = 64
 

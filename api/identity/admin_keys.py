@@ -9,13 +9,13 @@ from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import GivenMoment, Moment
 from api.http.newest_first import Place
 from api.http.reading import Shown
 from api.identity.keys import ScopeTooWide
 from api.identity.principal import AsKeeper
+from api.refusal import Refusal
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/keys", tags=["admin"])

@@ -13,12 +13,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.identity.mail import known_letter
 from api.identity.players import EmailTaken, Player
 from api.identity.principal import PUBLIC, AsPerson, Leaving
 from api.identity.recovery import Accepted, Password, mail_verification
 from api.identity.sessions import Continued
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 
 router = APIRouter(prefix="/auth", tags=["auth"])

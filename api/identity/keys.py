@@ -14,13 +14,14 @@ from uuid import UUID
 from fastapi.concurrency import run_in_threadpool
 from psycopg.rows import class_row
 
-from api.http.cursors import Paging
 from api.http.newest_first import page_parameters
+from api.http.places import Paging
 from api.identity.revocations import Revocations
 from api.identity.scopes import SCOPES_OF_ROLE
 from api.identity.secrets import base64url, hashed
 from api.identity.tokens import InvalidToken, Principal
 from ledger.datastore import Datastore, cursor_on
+from ledger.mendable import Mendable
 from ledger.sql import queries
 
 PREFIX: Final = "fpk_"
@@ -31,7 +32,7 @@ _KEPT_SECONDS: Final = 60.0
 _KEPT_MAX: Final = 10_000
 
 
-class ScopeTooWide(ValueError):
+class ScopeTooWide(Mendable, ValueError):
     """A key would have a scope that its role lacks, or none at all."""
 
 

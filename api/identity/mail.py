@@ -9,13 +9,15 @@ from email.message import EmailMessage
 from typing import Final, NamedTuple, Protocol, TextIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ledger.mendable import Mendable
+
 _TIMEOUT_SECONDS: Final = 10
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 # RFC 2606: names for examples and tests, behind which nobody reads mail; the demo's players live there.
 _RESERVED: Final = ("example", "invalid", "localhost", "test", "example.com", "example.net", "example.org")
 
 
-class SmtpUrlError(ValueError):
+class SmtpUrlError(Mendable, ValueError):
     """FAIRPOOL_SMTP_URL is not smtp[s]://[user:password@]host[:port]?from=address."""
 
 

@@ -10,13 +10,13 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import Moment
 from api.http.newest_first import Place
 from api.http.reading import Shown
 from api.identity.principal import AsPerson
 from api.identity.recovery import Password
+from api.refusal import Refusal
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/me", tags=["auth"])

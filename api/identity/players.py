@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from api.errors import Refusal
+from api.refusal import Refusal
 from ledger.datastore import Datastore
 from ledger.sql import queries
 

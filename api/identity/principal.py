@@ -10,9 +10,9 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
-from api.errors import Refusal
 from api.identity.keys import PREFIX
 from api.identity.tokens import InvalidToken, Principal
+from api.refusal import Refusal
 from api.services import Services
 
 _BEARER: Final = re.compile(r"[Bb]earer +([A-Za-z0-9._~+/-]+=*)")
@@ -107,4 +107,5 @@ Leaving = Annotated[Principal, Security(Bearer(even_revoked=True), scopes=["self
 AsPlayer = Annotated[Principal, Security(_bearer, scopes=["play"])]
 AsAuditor = Annotated[Principal, Security(_bearer, scopes=["audit"])]
 AsOperator = Annotated[Principal, Security(_bearer, scopes=["operate"])]
+AsOperatorInPerson = Annotated[Principal, Security(_bearer, scopes=["operate", "self"])]
 AsKeeper = Annotated[Principal, Security(_bearer, scopes=["people"])]

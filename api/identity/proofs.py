@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from api.errors import Refusal
 from api.identity.secrets import base64url, hashed
+from api.refusal import Refusal
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 

@@ -25,12 +25,12 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from api.errors import Refusal
-from api.http.cursors import Paging
 from api.http.newest_first import page_parameters
+from api.http.places import Paging
 from api.identity.players import Player
 from api.identity.revocations import Revocations
 from api.identity.secrets import hashed
+from api.refusal import Refusal
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 

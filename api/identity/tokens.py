@@ -5,7 +5,6 @@ Token time is real time, also where a test clock moves the game: a log-in does n
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -15,10 +14,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from api.identity.scopes import SCOPES_OF_ROLE
 from api.identity.secrets import base64url
+from api.identity.token_keys import RetiredKey, SigningKey
 
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
@@ -59,33 +58,6 @@ class Token:
 
     text: str
     expires_in: int
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """An Ed25519 key and its id, by which tokens name it."""
-
-    kid: str
-    private: Ed25519PrivateKey
-
-    @classmethod
-    def of(cls, secret: bytes) -> SigningKey:
-        """Return the key of a secret of 32 random bytes; its id follows from its public half."""
-        private = Ed25519PrivateKey.from_private_bytes(secret)
-        return cls(_kid(private.public_key()), private)
-
-
-@dataclass(frozen=True, slots=True)
-class RetiredKey:
-    """The public half of a key that signs no more; until `until`, in seconds since 1970, its tokens are accepted."""
-
-    public: Ed25519PublicKey
-    until: float
-
-    @property
-    def kid(self) -> str:
-        """The id by which tokens name the key."""
-        return _kid(self.public)
 
 
 class Tokens:
@@ -172,7 +144,3 @@ class Tokens:
             options={"require": list(_CLAIMS), "verify_exp": False, "verify_iat": False},
         )
         return claims, key.until
-
-
-def _kid(public: Ed25519PublicKey) -> str:
-    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]

@@ -15,12 +15,12 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from api.errors import Refusal
 from api.identity.players import Players
 from api.livefeed.follower import Follower, Listener
 from api.livefeed.reader import LogReader
 from api.livefeed.standings import StandingsReader
 from api.livefeed.threads import Threads
+from api.refusal import Refusal
 from ledger.ledger import Ledger
 from projections.runner import Runner
 

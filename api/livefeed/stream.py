@@ -14,7 +14,6 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from api.errors import Refusal
 from api.livefeed.follower import Follower
 from api.livefeed.frames import EventId, Message, frame, framed, pulse
 from api.livefeed.hub import Hub
@@ -22,6 +21,7 @@ from api.livefeed.ring import Ring
 from api.livefeed.shapes import Bye, GoneBack, Reset
 from api.livefeed.standings import PoolFeed, Standings
 from api.livefeed.telling import OwnAccount, Told
+from api.refusal import Refusal
 from ledger.facts import Fact
 
 _AT_ONCE: Final = 64

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.cursors import Page, PagingDep
 from api.http.moments import GivenMoment, Moment
 from api.http.newest_first import Place
@@ -23,6 +22,7 @@ from api.people.log import Act
 from api.people.person import BirthDate, Jurisdiction, Profile, require_born
 from api.people.protection import PlacedRestriction, RestrictionList, RestrictionShown, restriction_list
 from api.people.registry import Changes
+from api.refusal import Refusal
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/admin/players", tags=["admin"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from api.errors import Refusal
+from api.refusal import Refusal
 from feeds.payments.records import Records
 from ledger.datastore import Datastore
 from projections.payments import PaymentsView

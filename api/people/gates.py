@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from api.errors import Refusal
+from api.refusal import Refusal
 from ledger import weeks
 
 JURISDICTION: Final = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from api.errors import Refusal
+from api.refusal import Refusal
 from api.services import Services
 from ledger import weeks
 from ledger.weeks import NEW_YORK

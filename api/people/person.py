@@ -14,7 +14,6 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.errors import Refusal
 from api.http.moments import Moment
 from api.http.reading import Shown
 from api.identity.auth import Name
@@ -23,6 +22,7 @@ from api.people import personal_data
 from api.people.device_header import SEEN_DEVICE
 from api.people.gates import JURISDICTION
 from api.people.registry import Changes, UnknownPlayer
+from api.refusal import Refusal
 from api.services import Services, ServicesDep
 from ledger.weeks import NEW_YORK
 
@@ -94,11 +94,14 @@ class Erasure(BaseModel):
 
 
 class WeekKept(BaseModel):
-    """A player's part in a week: `facts` are lines of the week's public export, which knows the `entry` only."""
+    """A player's part in a week: `facts` are lines of the week's public export, which knows the `entry` only.
+
+    They are null where the week is archived: operators have its export.
+    """
 
     week: str
     entry: UUID
-    facts: list[dict[str, Any]]
+    facts: list[dict[str, Any]] | None
 
 
 class PersonalDataShown(BaseModel):

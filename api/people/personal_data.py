@@ -51,7 +51,12 @@ def tables_about(ledger: Ledger, player_id: UUID) -> dict[str, list[dict[str, An
         return {table: cursor.execute(sql[table], {"player_id": player_id}).fetchall() for table in TABLES}
 
 
-def facts_of_entry(ledger: Ledger, *, week: str, entry: UUID) -> list[dict[str, Any]]:
-    """Return the facts of an entry's enrolment and account, as the lines of the ledger's export, in their order."""
+def facts_of_entry(ledger: Ledger, *, week: str, entry: UUID) -> list[dict[str, Any]] | None:
+    """Return the facts of an entry's enrolment and account, as the lines of the ledger's export, in their order.
+
+    None where the week is archived: its export, which is public, has them.
+    """
+    if ledger.archives.is_away(week):
+        return None
     records = ledger.recorder(week).read_streams([registration_stream(entry), entry])
     return [json.loads(export_line(record)) for record in sorted(records, key=lambda record: record.position)]

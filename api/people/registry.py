@@ -11,11 +11,11 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from api.errors import Refusal
-from api.http.cursors import Paging
 from api.http.newest_first import page_parameters
+from api.http.places import Paging
 from api.identity.players import normalised
 from api.people.pseudonyms import Pseudonyms
+from api.refusal import Refusal
 from ledger.datastore import Datastore, cursor_on
 from ledger.entries import Entry
 from ledger.sql import queries

@@ -15,8 +15,8 @@ from anyio.to_thread import run_sync
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from api.errors import Refusal
 from api.people.registry import Kind, UnknownPlayer
+from api.refusal import Refusal
 from ledger.datastore import Datastore
 from ledger.sql import queries
 

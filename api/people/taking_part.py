@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from api.errors import Refusal
 from api.people.disputes import Disputes
 from api.people.gates import Gates
 from api.people.registry import People, Person, UnknownPlayer
 from api.people.restrictions import Restricted, Restrictions, require_unrestricted
+from api.refusal import Refusal
 from feeds.payments.admission import NotAdmitted
 from ledger import enrolment, weeks
 from ledger.entries import Entry

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import typer
 
-from fairpool.commands.draws import draw
-from fairpool.commands.exports import export
-from fairpool.commands.receipts import check_receipt, receipt
-from fairpool.commands.replay import replay
-from fairpool.commands.verify import verify
+from fairpool.commands.lazy import Lazy, add_lazily
+
+COMMANDS: Final = (
+    Lazy(
+        "replay",
+        "fairpool.commands.replay:replay",
+        "Recompute a week's books from its events; at the end of a log here, hold the projections against them.",
+    ),
+    Lazy(
+        "verify",
+        "fairpool.commands.verify:verify",
+        "Print the first difference of each kind, `<kind>: <where>: <what>`; nothing at all if there is none.",
+    ),
+    Lazy("export", "fairpool.commands.exports:export", "Write a log's events, the same bytes every time."),
+    Lazy(
+        "draw",
+        "fairpool.commands.draws:draw",
+        "Do a week's draw over from its log, and say step by step whether it comes out the same.",
+    ),
+    Lazy(
+        "receipt",
+        "fairpool.commands.receipts:receipt",
+        "Write a bet's receipt: what the ledger holds of it, with the proof against a signed checkpoint.",
+    ),
+    Lazy(
+        "check-receipt",
+        "fairpool.commands.receipts:check_receipt",
+        "Check a bet's receipt, offline, and print what it proves; needs no database.",
+    ),
+)
 
 
 def commands() -> typer.Typer:
     """Build the group."""
     group = typer.Typer(help="Replay, verify and export a log.", no_args_is_help=True)
-    group.command("replay")(replay)
-    group.command("verify")(verify)
-    group.command("export")(export)
-    group.command("draw")(draw)
-    group.command("receipt")(receipt)
-    group.command("check-receipt")(check_receipt)
+    add_lazily(group, COMMANDS)
     return group

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fairpool import demo as playing
 from fairpool.commands import DATA_IS_CHOSEN, payments, replay
 from fairpool.commands.output import print_json, say
+from fairpool.plan import plan
 from fairpool.sample import nfl_week
 from fairpool.settings import Settings
 from fairpool.strangers import Strangers
@@ -44,9 +45,9 @@ def demo(
 ) -> None:
     """Play one whole week through the real API, NATS and store, money included; end with standings and an audit."""
     tries = players * BETS_A_PLAYER if bets is None else bets
-    plan = playing.plan(feed or nfl_week(), players=players, bets=tries if players else 0, seed=seed)
+    chosen = plan(feed or nfl_week(), players=players, bets=tries if players else 0, seed=seed)
     with _data(context) as settings, _progress() as tell:
-        outcome = playing.play(settings, plan, tell=tell)
+        outcome = playing.play(settings, chosen, tell=tell)
     if as_json:
         print_json(outcome.report)
     else:
@@ -70,6 +71,10 @@ def _show(outcome: playing.Outcome) -> None:
         f" {paid['prizes'].get('paid', 0)} prizes paid"
     )
     payments.show(outcome.reconciliation)
+    rebuilt = report["rebuild"]
+    typer.echo(
+        f"{rebuilt['projections']} projections rebuilt while players bet: {rebuilt['rows_differing']} rows differ"
+    )
     _show_strangers(outcome.strangers)
     typer.echo(f"standings {report['standings_hash']}")
     typer.echo("seconds: " + ", ".join(f"{part} {took}" for part, took in report["seconds"].items()))

@@ -92,6 +92,9 @@ def _show_statement(result: audit.Audit, statement: list[Movement], entry: UUID 
     columns = ["position", "at", "movement", "bet", "credits", "available"]
     typer.echo(f"entry {entry} in {result.log}, {result.basis}")
     print_table("statement", columns, [[cell if cell is not None else "" for cell in row] for row in rows])
+    for each in statement:
+        if (why := result.reasons.get(each.cause or "")) is not None:
+            typer.echo(f"at {each.position}: {why.reason} (case {why.case_id})")
     _show_verdict(result)
 
 

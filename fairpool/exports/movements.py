@@ -23,12 +23,13 @@ from ledger.events import (
     StakeReturned,
 )
 from ledger.facts import Fact
+from ledger.mendable import Mendable
 
 Moving: TypeAlias = CreditsGranted | BoughtBack | StakePlaced | BetWon | BetLost | StakeReturned | PayoutCorrected
 _NUMBER_BITS: Final = 32
 
 
-class UnbookableEvent(Exception):
+class UnbookableEvent(Mendable):
     """An event moves credits that are not there: the log was tampered with, and `audit verify` says where."""
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 
-from tests.api.world import MONDAY, WEEK, World
+from ledger import disputing
+from ledger.events import CaseOpened
+from ledger.facts import fact_of
+from tests.api.world import MONDAY, WEEK, User, World
 
 ACTS = ("open", "draw", "group", "close", "settle", "finalise")
 
@@ -86,3 +90,79 @@ def test_an_override_needs_a_reason(world: World) -> None:
     world.open_week()
     refused = world.operator().post(f"/api/admin/weeks/{WEEK}/finalise", json={"override": True, "reason": " "})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
+def test_what_is_done_by_hand_is_kept_with_its_reason(world: World) -> None:
+    """A case names act, operator and reason, in the act's own append; what the clock did before needs none."""
+    operator = world.operator()
+    assert operator.post(f"/api/admin/weeks/{WEEK}/open", json={"reason": "early birds"}).status_code == 200
+    world.draw()
+    assert operator.post(f"/api/admin/weeks/{WEEK}/draw", json={"reason": "unsure"}).status_code == 200
+    world.clock.set(MONDAY + timedelta(days=7))
+    assert operator.post(f"/api/admin/weeks/{WEEK}/close").status_code == 200
+    refused = operator.post(f"/api/admin/weeks/{WEEK}/settle", json={"reason": " "})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    records = world.ledger.recorder(WEEK).read_topics("case.opened", "week.opened", "week.closed")
+    cases = [fact_of(record).event for record in records if record.topic == "case.opened"]
+    assert [case.reason for case in cases if isinstance(case, CaseOpened)] == ["early birds", "by hand"]
+    assert {record.actor for record in records} == {f"operator:{operator.id}"}
+    assert [record.topic for record in records] == ["week.opened", "case.opened", "week.closed", "case.opened"]
+
+
+def test_an_operator_sees_what_a_week_waits_for(world: World) -> None:
+    """Games by name, stakes once the week is closed, and cases."""
+    (ann,) = world.playing("Ann")
+    assert ann.bet(world.market().bet()).status_code == 201
+    operator = world.operator()
+    shown = operator.get(f"/api/admin/weeks/{WEEK}").json()
+    game = shown["games"][0] | {"game_id": "", "starts_at": ""}
+    assert game == {
+        "game_id": "",
+        "external_id": "BAL-CIN",
+        "league": "NFL",
+        "home": "BAL",
+        "away": "CIN",
+        "starts_at": "",
+        "waits_for": "result",
+    }
+    assert [shown[name] for name in ("state", "open_stakes", "final_at", "sealed_at", "archive")] == [
+        "grouped",
+        *[None] * 4,
+    ]
+    world.clock.set(MONDAY + timedelta(days=7))
+    operator.post(f"/api/admin/weeks/{WEEK}/close")
+    case = disputing.open_case(
+        world.ledger, week=WEEK, subject=f"week:{WEEK}", reason="look at it", actor="operator:1", request="case"
+    )
+    shown = operator.get(f"/api/admin/weeks/{WEEK}").json()
+    assert (shown["state"], shown["open_stakes"]) == ("closed", 1)
+    assert shown["open_cases"] == [str(case.result().stream)]
+    assert ann.get(f"/api/admin/weeks/{WEEK}").status_code == 403
+
+
+def test_an_archived_week_is_shown_and_not_told_from_its_events(dsn: str, drawn: tuple[World, User, User]) -> None:
+    """Standings and the tree stay; statements, draws, live streams and acts say that it is archived."""
+    world, ann, _ = drawn
+    operator = world.operator()
+    head = world.ledger.recorder(WEEK).head().position
+    release = "SELECT release_log(%s, %s, %s, repeat('0', 64), repeat('0', 64), now(), 'operator:1')"
+    with psycopg.connect(dsn) as owner:
+        owner.execute(release, (WEEK, head, bytes(32)))
+    week = f"/api/weeks/{WEEK}"
+    shown = operator.get(f"/api/admin{week.removeprefix('/api')}").json()
+    assert (shown["archive"]["size"], shown["games"], shown["open_stakes"]) == (head, [], None)
+    seen = (week, f"{week}/rules", f"{week}/pools?after={WEEK}:{head}", "/api/me/weeks", "/api/bets")
+    for path in (*seen, f"/api/logs/{WEEK}/consistency?old=1&size=2"):
+        assert ann.get(path).status_code == 200, path
+    export = ann.get("/api/me/export").json()
+    assert [(kept["week"], kept["facts"]) for kept in export["weeks"]] == [(WEEK, None)]
+    answers = [
+        ann.get(f"/api/me/statement?week={WEEK}"),
+        ann.get(f"{week}/draw"),
+        ann.get(f"{week}/live"),
+        ann.post(f"{week}/entry"),
+        operator.post(f"/api/admin/weeks/{WEEK}/close"),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "week_archived")] * len(
+        answers
+    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from feeds.inbox import Inbox
 from ledger.rules import Prize
-from tests.api.world import WEEK, World, serving
+from tests.api.world import WEEK, Market, World, serving
 
 PUBLIC, SIGNED_IN = "public", "signed in"
 
@@ -87,9 +88,18 @@ RULES = {
     "withdraw": "play",
     "get_statement": "audit",
     "close_week": "operate",
+    "get_case": "operate",
+    "list_cases": "operate",
+    "preview_change": "operate",
+    "apply_change": "dispute",
+    "approve_change": "dispute",
+    "close_case": "dispute",
+    "open_case": "dispute",
+    "propose_change": "dispute",
     "draw_week": "operate",
     "finalise_week": "operate",
     "get_prize": "operate",
+    "get_week_outlook": "operate",
     "group_week": "operate",
     "hold_prize": "operate",
     "list_all_payments": "operate",
@@ -98,6 +108,23 @@ RULES = {
     "release_prize": "operate",
     "retry_prize": "operate",
     "settle_week": "operate",
+    "drop_dead_letter": "operate",
+    "get_attention": "operate",
+    "get_dead_letter": "operate",
+    "get_flag": "operate",
+    "get_standing_game": "operate",
+    "list_dead_letters": "operate",
+    "list_flags": "operate",
+    "list_standing_games": "operate",
+    "reopen_game": "operate",
+    "resolve_flag": "operate",
+    "drop_generations": "operate",
+    "get_projection": "operate",
+    "list_projections": "operate",
+    "rebuild_projections": "operate",
+    "roll_back_projection": "operate",
+    "retry_dead_letter": "operate",
+    "suspend_game": "operate",
     "correct_player": "people",
     "create_api_key": "people",
     "get_player": "people",
@@ -116,7 +143,7 @@ MAY: dict[str, set[str]] = {
     "fellow": {SIGNED_IN, "self", "play"},
     "outsider": {SIGNED_IN, "self", "play"},
     "auditor": {SIGNED_IN, "self", "audit"},
-    "operator": {SIGNED_IN, "self", "audit", "operate", "people"},
+    "operator": {SIGNED_IN, "self", "audit", "operate", "dispute", "people"},
     "auditor's key": {SIGNED_IN, "audit"},
     "service's key": {SIGNED_IN, "audit", "operate"},
 }
@@ -131,8 +158,12 @@ SEEN_BY = {
     "payment_id": set(),
     "pool": {"owner", "fellow", "auditor", "operator", "auditor's key", "service's key"},
     "entry": {"auditor", "operator", "auditor's key", "service's key"},
+    "case_id": {"operator", "service's key"},
     "key_id": {"operator"},
     "player_id": {"operator"},
+    "letter_id": {"operator", "service's key"},
+    "flag_id": {"operator", "service's key"},
+    "projection": {"operator", "service's key"},
 }
 """Path parameters that name what belongs to somebody, and who may know that it is there: for others it is not."""
 
@@ -178,10 +209,27 @@ class Cast:
             "key_id": self._key("service")["key_id"],
             "player_id": str(owner.id),
             "payment_id": str(uuid4()),
+            "case_id": self._case(market),
+            "letter_id": self._letter(),
+            "flag_id": self._flag(market.game_id),
+            "projection": "leaderboard",
             "session_id": owner.get("/api/me/sessions").json()["data"][0]["session_id"],
         }
         world.resolve(market.game_id, home=20, away=10, bets=[bet])
         world.finish()
+
+    def _letter(self) -> str:
+        """Have a message of the feed fail."""
+        services = self._world.services
+        inbox = Inbox(services.ledger.datastore)
+        inbox.bury(msg_id="m", subject="s", reason="r", body=b"{}", message=None, at=services.clock())
+        return str(inbox.dead_letters()[0].id)
+
+    def _flag(self, game_id: UUID) -> str:
+        flags = self._world.services.care.flags
+        now = self._world.services.clock()
+        flags.raise_flag("moved", cause="c", source="s", week=WEEK, game_id=game_id, detail="d", at=now)
+        return str(flags.flags()[0].id)
 
     def _key(self, role: str) -> dict[str, Any]:
         body = {"role": role, "name": "matrix"}
@@ -189,6 +237,13 @@ class Cast:
         assert answer.status_code == 201, answer.text
         key: dict[str, Any] = answer.json()
         return key
+
+    def _case(self, market: Market) -> str:
+        body = {"subject": f"game:{market.game_id}", "reason": "matrix"}
+        answer = self._people["operator"].post(f"/api/admin/weeks/{WEEK}/cases", json=body)
+        assert answer.status_code == 201, answer.text
+        case_id: str = answer.json()["case_id"]
+        return case_id
 
     def status(self, who: str, operation: Operation) -> int:
         """Return what an operation answers to somebody who sends no body and asks for the owner's objects."""

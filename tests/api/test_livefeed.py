@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import Refusal
 from api.live import Live
 from api.livefeed.frames import EventId, Message, framed
 from api.livefeed.hub import Hub
@@ -21,6 +20,7 @@ from api.livefeed.ring import Page, Ring
 from api.livefeed.standings import StandingsReader
 from api.livefeed.stream import Stream, Wanted
 from api.livefeed.telling import Told
+from api.refusal import Refusal
 from ledger.events import BoughtBack
 from ledger.facts import Fact
 from projections.catalogue import projections

@@ -54,6 +54,8 @@ def test_a_statement_has_every_movement_with_its_balance(world: World) -> None:
         "price": -110,
         "reason": None,
         "resolution": 1,
+        "note": None,
+        "case_id": None,
         "position": statement["data"][1]["position"],
         "at": "",
     }

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from api.http.ratelimits import Limit, Limits, Meters
+from api.http.limits import Limit, Limits
+from api.http.ratelimits import Meters
 from fairpool.sandbox.webhooks import Webhook, sign
 from tests.api.selling import HOOK, RETIRED, SECRET, Shop, check_out, look, selling, session_of
 from tests.api.world import User, World, real_now

@@ -7,7 +7,6 @@ import queue
 import re
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
@@ -23,21 +22,19 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from api.app import blank_app, create_app
-from api.http.ratelimits import Limits, Meters
+from api.http.limits import Limits
+from api.http.ratelimits import Meters
 from api.identity.keys import ApiKeys
 from api.identity.mail import Letter
 from api.identity.passwords import Passwords
 from api.identity.players import Players
 from api.identity.proofs import Proofs
 from api.identity.revocations import Revocations
-from api.identity.sessions import Sessions
-from api.identity.tokens import SigningKey, Tokens
+from api.identity.token_keys import SigningKey
+from api.identity.tokens import Tokens
 from api.livefeed.hub import Hub, LiveLimits
 from api.people.gates import Gates
 from api.people.pseudonyms import Pseudonyms
-from api.people.registry import People
-from api.people.restrictions import Restrictions
-from api.people.taking_part import PayersAdmission, TakingPart
 from api.services import Services, Views
 from fairpool.schema import all_migrations
 from feeds.payments.money import Terms, compose
@@ -52,6 +49,7 @@ from ledger.settlement import Word
 from ledger.weeks import ends_at, starts_at
 from projections.catalogue import projections
 from projections.runner import Runner
+from tests.api.composing import admission, care, sessions
 from tests.api.running import running
 
 WEEK = "2026-W47"
@@ -323,9 +321,7 @@ def serving(
         passwords=Passwords(memory_kib=8, passes=1),
         tokens=Tokens(SIGNING_KEY),
         revocations=revocations,
-        sessions=Sessions(
-            datastore, revocations=revocations, new_id=uuid4, new_secret=secrets.token_bytes, now=real_now
-        ),
+        sessions=sessions(datastore, revocations, now=real_now),
         api_keys=ApiKeys(
             datastore, revocations=revocations, new_id=uuid4, new_secret=secrets.token_bytes, now=real_now
         ),
@@ -338,9 +334,10 @@ def serving(
             runner,
             provider=provider,
             terms=terms,
-            admission=_admission(ledger, clock, changes.get("gates", Gates())),
+            admission=admission(ledger, changes.get("gates", Gates())),
             clock=clock.now,
         ),
+        care=care(ledger, runner),
         clock=clock.now,
         test_clock=clock if with_test_clock else None,
         meters=Meters(Limits.off()),
@@ -356,17 +353,6 @@ def serving(
         yield World(services, clock, client, loop)
     _close(services)
     assert not deaths
-
-
-def _admission(ledger: Ledger, clock: Clock, gates: Gates) -> PayersAdmission:
-    taking_part = TakingPart(
-        ledger,
-        people=People(ledger.datastore, pseudonyms=Pseudonyms(bytes(32)), now=clock.now),
-        restrictions=Restrictions(ledger.datastore, clock=clock.now, new_id=ledger.new_id, monotonic=time.monotonic),
-        gates=gates,
-        clock=clock.now,
-    )
-    return PayersAdmission(taking_part)
 
 
 def _close(services: Services) -> None:

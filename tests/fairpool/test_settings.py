@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from api.http.ratelimits import Limit, Limits
+from api.http.limits import Limit, Limits
 from fairpool.settings import Settings
 from fairpool.web import limits
 
@@ -38,6 +38,24 @@ def test_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings(cors_origins=()).cors_origins == ()
 
 
+def test_the_silence_of_sources_is_limited_for_all_or_by_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of seconds, or JSON by source; off unless somebody says otherwise."""
+    assert Settings().feed_silence_seconds is None
+    for given, limit in (("90", 90), ('{"nfl": 60}', {"nfl": 60})):
+        monkeypatch.setenv("FAIRPOOL_FEED_SILENCE_SECONDS", given)
+        assert Settings().feed_silence_seconds == limit
+
+
+def test_no_source_confirms_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would make its own results official."""
+    monkeypatch.setenv("FAIRPOOL_PRIMARY_SOURCES", '{"NFL": "one"}')
+    monkeypatch.setenv("FAIRPOOL_CONFIRMING_SOURCES", '{"NFL": "two"}')
+    assert Settings().confirming_sources == {"NFL": "two"}
+    monkeypatch.setenv("FAIRPOOL_CONFIRMING_SOURCES", '{"NFL": "one"}')
+    with pytest.raises(ValidationError, match="cannot confirm itself"):
+        Settings()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -46,6 +64,7 @@ def test_origins_are_read_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CORS_ORIGINS", '["https://app.example.org/"]', "no exact origin"),
         ("ORIGIN", "fair pool", "should match pattern"),
         ("ORIGIN", "fair+pool", "should match pattern"),
+        ("FEED_SILENCE_SECONDS", "0", "greater than or equal to 1"),
         ("HSTS_SECONDS", "-1", "greater than or equal to 0"),
         ("TRUSTED_PROXIES", '["*"]', "not a valid IPv4 or IPv6 network"),
         ("TRUSTED_PROXIES", '["10.0.0.1/8"]', "not a valid IPv4 or IPv6 network"),

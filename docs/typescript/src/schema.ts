@@ -560,9 +560,9 @@ export interface paths {
          *     A last event `bye` says why the service ends a stream: `stopping`, or as a request would be refused, such as
          *     `unauthenticated` when the token has expired.
          *
-         *     Refused with `not_enrolled` where a topic is for the week's players, with `forbidden` where a pool is named without
-         *     the scope `audit`, with `unknown_pool`, and with `too_many_streams` above five at a time
-         *     (or what the service is set to).
+         *     Refused with `week_archived` where nothing can change any more, with `not_enrolled` where a topic is for the week's
+         *     players, with `forbidden` where a pool is named without the scope `audit`, with `unknown_pool`,
+         *     and with `too_many_streams` above five at a time (or what the service is set to).
          */
         get: operations["stream_live"];
         put?: never;
@@ -1032,6 +1032,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/weeks/{week}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return what a week waits for
+         * @description Return what a week waits for: games, stakes and cases that are open, and by when; or that it is archived.
+         *
+         *     Weeks are archived and restored on the command line alone, by who owns the database.
+         */
+        get: operations["get_week_outlook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/weeks/{week}/open": {
         parameters: {
             query?: never;
@@ -1150,10 +1172,427 @@ export interface paths {
          * End the correction window for good
          * @description End the correction window for good.
          *
-         *     Refused with `week_not_resolved` until the week is settled, and with `too_early` while the window runs, unless
-         *     overridden.
+         *     Refused with `week_not_resolved` until the week is settled, and with `too_early` while the window runs or
+         *     `case_open` while a case is, unless overridden.
          */
         post: operations["finalise_week"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/weeks/{week}/disputes/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what a change would do
+         * @description Show what a change would do: bets, credits, ranks, prizes, and who falls below zero. Nothing is written.
+         *
+         *     Refused with `unknown_game`, `unknown_market` and `unknown_bet` where the week does not have it; with
+         *     `unsound_change`, `nothing_to_lift` and `nothing_else_settles`.
+         */
+        post: operations["preview_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/weeks/{week}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a case
+         * @description Open a case; until it is closed, its week does not become final.
+         *
+         *     Refused with `unknown_game`, `unknown_market` and `unknown_bet` where the week does not have it; with
+         *     `unknown_subject`, `week_sealed` and `week_archived`.
+         */
+        post: operations["open_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return cases, newest first
+         * @description Return cases, newest first: all, those of a week or of a game, or in a state.
+         */
+        get: operations["list_cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/cases/{case_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a case
+         * @description Return a case: who did what, why, what settled the game before and after, and what it came to.
+         */
+        get: operations["get_case"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/cases/{case_id}/proposal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Propose a change, in the place of an earlier proposal and its approval
+         * @description Propose a change, in the place of an earlier proposal and its approval; answers what it comes to.
+         *
+         *     Refused with `case_closed`, `preview_outdated`, and as a preview is: with `unknown_game`, `unknown_market`,
+         *     `unknown_bet`, `unsound_change`, `nothing_to_lift` and `nothing_else_settles`.
+         */
+        post: operations["propose_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/cases/{case_id}/approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree to what is proposed, as somebody else than who proposed it
+         * @description Agree to what is proposed, as somebody else than who proposed it.
+         *
+         *     Refused with `second_operator_needed`, `nothing_proposed` and `case_closed`; with `preview_outdated` where something
+         *     else is proposed by now.
+         */
+        post: operations["approve_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/cases/{case_id}/application": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Carry out what is proposed, and close the case
+         * @description Carry out what is proposed, and close the case; bets are settled anew right behind it. Again, it is done once.
+         *
+         *     Refused with `nothing_proposed`, `second_operator_needed` and `case_closed`; with `preview_outdated` where the game
+         *     was settled anew since; with `nothing_changes`, `nothing_to_lift` and `nothing_else_settles`.
+         */
+        post: operations["apply_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/cases/{case_id}/closing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a case without a change
+         * @description Close a case without a change. Refused with `case_closed`.
+         */
+        post: operations["close_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return all that waits for a person, each with what to do about it
+         * @description Return all that waits for a person, each with what to do about it.
+         */
+        get: operations["get_attention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return messages that could not be applied, newest first
+         * @description Return messages that could not be applied, newest first.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/dead-letters/{letter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a message that could not be applied
+         * @description Return a message that could not be applied. Refused with `unknown_dead_letter`.
+         */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/dead-letters/{letter_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the message again as if it came now
+         * @description Take the message again as if it came now; `resolved` says what became of it, null where it still cannot be.
+         *
+         *     Refused with `dead_letter_resolved` where something became of it, unless it was dropped.
+         */
+        post: operations["retry_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/dead-letters/{letter_id}/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let go of the message, which stays readable
+         * @description Let go of the message, which stays readable. Refused with `dead_letter_resolved`.
+         */
+        post: operations["drop_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/flags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return flags, newest first
+         * @description Return flags, newest first.
+         */
+        get: operations["list_flags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/flags/{flag_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a flag
+         * @description Return a flag. Refused with `unknown_flag`.
+         */
+        get: operations["get_flag"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/flags/{flag_id}/resolution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note that a flag was looked at
+         * @description Note that a flag was looked at; one that is resolved stays as it is.
+         */
+        post: operations["resolve_flag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/weeks/{week}/games": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return where the games of a week stand
+         * @description Return where the games of a week stand.
+         */
+        get: operations["list_standing_games"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/weeks/{week}/games/{game_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return where a game stands
+         * @description Return where a game stands. Refused with `unknown_game`.
+         */
+        get: operations["get_standing_game"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/weeks/{week}/games/{game_id}/suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop stakes on a game or a market, until an operator lets them go on, whatever the feed says meanwhile
+         * @description Stop stakes on a game or a market, until an operator lets them go on, whatever the feed says meanwhile.
+         */
+        post: operations["suspend_game"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/weeks/{week}/games/{game_id}/reopening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let stakes on a game or a market go on, whatever they were stopped for
+         * @description Let stakes on a game or a market go on, whatever they were stopped for; a game that has started stays locked.
+         */
+        post: operations["reopen_game"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1281,6 +1720,111 @@ export interface paths {
         get: operations["list_all_payments"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/projections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return all projections
+         * @description Return all projections: where they stand, and their generations.
+         */
+        get: operations["list_projections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/projections/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for new rows, which are made beside those that players read, compared with them and exchanged in one moment
+         * @description Ask for new rows, which are made beside those that players read, compared with them and exchanged in one moment.
+         *
+         *     What is asked for already, or under way, is not asked for twice. Refused with `unknown_projection`, `unknown_week`
+         *     and `week_archived`.
+         */
+        post: operations["rebuild_projections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/projections/{projection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return a projection
+         * @description Return a projection. Its ETag is that of the generation that is live. Refused with `unknown_projection`.
+         */
+        get: operations["get_projection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/projections/{projection}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to the rows from before, with all that came since
+         * @description Go back to the rows from before, with all that came since. With the same Idempotency-Key it is done once.
+         *
+         *     Refused with `nothing_kept`, `rebuild_running`, `projection_stopped`, `flip_refused` and `unknown_projection`.
+         */
+        post: operations["roll_back_projection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/projections/{projection}/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drop what a rebuild kept or left unfinished
+         * @description Drop what a rebuild kept or left unfinished. Refused with `rebuild_running` and `unknown_projection`.
+         */
+        post: operations["drop_generations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1778,7 +2322,9 @@ export interface paths {
         };
         /**
          * Answer if the service can serve
-         * @description Answer if the service can serve: database there and migrated, no projection stopped. Else `not_ready`.
+         * @description Answer if the service can serve; else `not_ready`.
+         *
+         *     The database is there and migrated, no projection is stopped, those of a new version are nearly at the logs' ends.
          */
         get: operations["get_readiness"];
         put?: never;
@@ -1870,12 +2416,37 @@ export interface components {
             expires_at: string | null;
         };
         /**
+         * ApproveChange
+         * @description Which proposal is approved: that with this hash, as `GET /api/admin/cases/{case_id}` has it.
+         */
+        ApproveChange: {
+            preview_hash: string;
+        };
+        /**
+         * ArchiveShown
+         * @description What is known of a week that has left the database; `restored_at` is null while it is away.
+         */
+        ArchiveShown: {
+            size: number;
+            root: string;
+            manifest_sha256: string;
+            archived_at: string | null;
+            restored_at: string | null;
+        };
+        /**
          * AskedLimits
          * @description The most that the player wants to spend, in cents; null is no limit.
          */
         AskedLimits: {
             weekly_cents: number | null;
             monthly_cents: number | null;
+        };
+        /**
+         * AttentionShown
+         * @description All that waits for a person, what touches most people first.
+         */
+        AttentionShown: {
+            data: components["schemas"]["MatterShown"][];
         };
         /**
          * BalanceEvent
@@ -1907,6 +2478,26 @@ export interface components {
             comes_at: string | null;
             randomness: string | null;
             signature: string | null;
+        };
+        /**
+         * BetChangeShown
+         * @description A bet that changes. Outcomes are placed, won, lost, push or void; a bet that is placed pays 0 so far.
+         */
+        BetChangeShown: {
+            /** Format: uuid */
+            bet_id: string;
+            /** Format: uuid */
+            entry: string;
+            /** @example won */
+            from_outcome: string;
+            /** @example 95 */
+            from_payout: number;
+            /** @example lost */
+            to_outcome: string;
+            /** @example 0 */
+            to_payout: number;
+            /** @example result */
+            reason: string;
         };
         /**
          * BetEvent
@@ -1969,6 +2560,17 @@ export interface components {
             position: string;
         };
         /**
+         * ByHand
+         * @description What an operator does in place of the clock, and why.
+         */
+        ByHand: {
+            /**
+             * @description Why: kept in the ledger as a case, and public.
+             * @default by hand
+             */
+            reason?: string;
+        };
+        /**
          * Bye
          * @description The stream ends. `reason`: `stopping` (come back later), or the code of the problem that a request would meet.
          */
@@ -1990,6 +2592,206 @@ export interface components {
              */
             event: "bye";
             data: components["schemas"]["Bye"];
+        };
+        /**
+         * CaseApplication
+         * @description How the change was carried out: `applied`, or `recorded` where the week was final, and nothing moved.
+         */
+        CaseApplication: {
+            /** Format: uuid */
+            case_id: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example case.opened */
+            event: string;
+            /** @example 2026-W47:5123 */
+            position: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            recorded_at: string;
+            /** @example applied */
+            outcome: string;
+        };
+        /**
+         * CaseDone
+         * @description What was done in a case; `position` is a token to read the case with (`?after=`).
+         */
+        CaseDone: {
+            /** Format: uuid */
+            case_id: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example case.opened */
+            event: string;
+            /** @example 2026-W47:5123 */
+            position: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            recorded_at: string;
+        };
+        /**
+         * CaseListed
+         * @description A case. `week` is the log that it is kept in, `office` where it concerns no week; `reason` is public with it.
+         *
+         *     `state`: open, proposed, approved, applied, or closed without a change. `before` is what settled the game when the
+         *     change was carried out, `after` what did from then on.
+         */
+        CaseListed: {
+            /** Format: uuid */
+            case_id: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example game:0b0f5e63-6c9c-5d0b-8f5e-3f1f0d8b7a10 */
+            subject: string;
+            /** @example The league corrected the score. */
+            reason: string;
+            /** @enum {string} */
+            state: "open" | "proposed" | "approved" | "applied" | "closed";
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            opened_at: string;
+            /** @example operator:4f8e9b7a-6a1c-4a56-9d0f-0a4a5a2a8d11 */
+            opened_by: string;
+            closed_at: string | null;
+            /** @example applied */
+            outcome: string | null;
+            change: components["schemas"]["ChangeShown"] | null;
+            effect: components["schemas"]["EffectShown"] | null;
+            needs_approval: boolean | null;
+            preview_hash: string | null;
+            before: components["schemas"]["SettledShown"] | null;
+            after: components["schemas"]["SettledShown"] | null;
+            /** @example 2026-W47:5123 */
+            position: string;
+        };
+        /**
+         * CaseProposal
+         * @description What was proposed comes to this; whoever approves it names its `preview_hash`.
+         */
+        CaseProposal: {
+            /** Format: uuid */
+            case_id: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example case.opened */
+            event: string;
+            /** @example 2026-W47:5123 */
+            position: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            recorded_at: string;
+            effect: components["schemas"]["EffectShown"];
+            resolution: number;
+            needs_approval: boolean;
+            preview_hash: string;
+        };
+        /**
+         * CaseShown
+         * @description A case with all that was done in it, oldest first. Its ETag is what a change of it wants as `If-Match`.
+         */
+        CaseShown: {
+            /** Format: uuid */
+            case_id: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** @example game:0b0f5e63-6c9c-5d0b-8f5e-3f1f0d8b7a10 */
+            subject: string;
+            /** @example The league corrected the score. */
+            reason: string;
+            /** @enum {string} */
+            state: "open" | "proposed" | "approved" | "applied" | "closed";
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            opened_at: string;
+            /** @example operator:4f8e9b7a-6a1c-4a56-9d0f-0a4a5a2a8d11 */
+            opened_by: string;
+            closed_at: string | null;
+            /** @example applied */
+            outcome: string | null;
+            change: components["schemas"]["ChangeShown"] | null;
+            effect: components["schemas"]["EffectShown"] | null;
+            needs_approval: boolean | null;
+            preview_hash: string | null;
+            before: components["schemas"]["SettledShown"] | null;
+            after: components["schemas"]["SettledShown"] | null;
+            /** @example 2026-W47:5123 */
+            position: string;
+            steps: components["schemas"]["CaseStep"][];
+        };
+        /**
+         * CaseStep
+         * @description Something that was done in a case. `who` is what operators call each other; the ledger has `actor` only.
+         */
+        CaseStep: {
+            /** @example case.approved */
+            event: string;
+            /** @example operator:4f8e9b7a-6a1c-4a56-9d0f-0a4a5a2a8d11 */
+            actor: string;
+            /** @example op@example.org */
+            who: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            at: string;
+            /** @example 2026-W47:5123 */
+            position: string;
+            request: string;
+        };
+        /**
+         * ChangeShown
+         * @description A change that was previewed or proposed, as `ChangeWanted` has it.
+         */
+        ChangeShown: {
+            /** @enum {string} */
+            kind: "result" | "start" | "void" | "lift";
+            /** Format: uuid */
+            game_id: string;
+            market_id: string | null;
+            bet_id: string | null;
+            placed_from: string | null;
+            placed_until: string | null;
+            status: string | null;
+            home_score: number | null;
+            away_score: number | null;
+            regulation: components["schemas"]["RegulationScore"] | null;
+            started_at: string | null;
+            lifts: string | null;
+        };
+        /**
+         * ChangeWanted
+         * @description A change; what its `kind` has no use for is left out.
+         *
+         *     `result`: the game's `status` is final with a score, cancelled, abandoned, or `operator`, which returns all stakes;
+         *     it beats every feed until it is lifted. `start`: the game really started at `started_at`. `void`: those bets so far
+         *     are void that fit all that is given of `market_id`, `bet_id`, `placed_from` and, exclusive, `placed_until`. `lift`:
+         *     the void of the case `lifts` or, without it, the operator's result counts no longer.
+         */
+        ChangeWanted: {
+            /** @enum {string} */
+            kind: "result" | "start" | "void" | "lift";
+            /** Format: uuid */
+            game_id: string;
+            market_id?: string | null;
+            bet_id?: string | null;
+            placed_from?: string | null;
+            placed_until?: string | null;
+            status?: ("final" | "cancelled" | "abandoned" | "operator") | null;
+            home_score?: number | null;
+            away_score?: number | null;
+            regulation?: components["schemas"]["RegulationScore"] | null;
+            started_at?: string | null;
+            lifts?: string | null;
         };
         /**
          * ChangedPassword
@@ -2019,6 +2821,14 @@ export interface components {
              */
             now: string;
             week: string;
+        };
+        /**
+         * CloseCase
+         * @description Why the case ends without a change: it is public with the ledger.
+         */
+        CloseCase: {
+            /** @example ticket 4711 */
+            outcome: string;
         };
         /**
          * Consistency
@@ -2090,6 +2900,31 @@ export interface components {
             open_bets: number;
         };
         /**
+         * DeadLetterShown
+         * @description A message that could not be applied, and why; `body` is the message as text.
+         *
+         *     `resolved` is what became of it: applied, repeated, waiting, dropped, or null as long as nothing did.
+         */
+        DeadLetterShown: {
+            id: number;
+            source: string | null;
+            /** @description The feed's id of the game. */
+            game_id: string | null;
+            reason: string;
+            body: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            received_at: string;
+            tries: number;
+            resolved: ("applied" | "repeated" | "waiting" | "dropped") | null;
+            resolved_at: string | null;
+            /** @example feed */
+            resolved_by: string | null;
+            resolved_why: string | null;
+        };
+        /**
          * DescribeMe
          * @description What is to change; what is left out, or null, stays as it is.
          */
@@ -2143,6 +2978,29 @@ export interface components {
             position: string;
         };
         /**
+         * EffectShown
+         * @description What a change comes to, in whole credits.
+         *
+         *     `bets` change; `moved` sums up the differences, each taken as positive; those bets pay `paid_before` and
+         *     `paid_after`. So many accounts fall below zero, entries change their rank, and prizes change.
+         */
+        EffectShown: {
+            /** @example 12 */
+            bets: number;
+            /** @example 840 */
+            moved: number;
+            /** @example 1140 */
+            paid_before: number;
+            /** @example 300 */
+            paid_after: number;
+            /** @example 1 */
+            below_zero: number;
+            /** @example 7 */
+            ranks: number;
+            /** @example 2 */
+            prizes: number;
+        };
+        /**
          * Enrolment
          * @description A player's part in a week: the entry that plays it, and the hash of the rules accepted.
          */
@@ -2158,6 +3016,18 @@ export interface components {
              */
             enrolled_at: string;
             position: string;
+        };
+        /**
+         * EntryChangeShown
+         * @description What changes for an entry: its credits, its rank, or the cents of its prize, 0 being none.
+         */
+        EntryChangeShown: {
+            /** Format: uuid */
+            entry: string;
+            /** @example W2026-47-A */
+            pool_name: string;
+            before: number;
+            after: number;
         };
         /**
          * EntryDrawn
@@ -2215,13 +3085,36 @@ export interface components {
         };
         /**
          * FinaliseWeek
-         * @description `override` ends the correction window early, for a reason, which is kept in the ledger and public with it.
+         * @description `override` ends the correction window early, and past open cases, for a reason, which is public.
          */
         FinaliseWeek: {
             /** @default false */
             override?: boolean;
             /** @default  */
             reason?: string;
+        };
+        /**
+         * FlagShown
+         * @description Something that the feed did about a game. `resolved_by` is an operator, or `feed` where what came cleared it.
+         */
+        FlagShown: {
+            id: number;
+            /** @enum {string} */
+            kind: "rescheduled" | "moved" | "swapped" | "vanished" | "sources_disagree" | "conflicting_result";
+            source: string;
+            /** @example 2026-W47 */
+            week: string;
+            /** Format: uuid */
+            game_id: string;
+            detail: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            raised_at: string;
+            resolved_at: string | null;
+            resolved_by: string | null;
+            note: string | null;
         };
         /**
          * ForgottenPassword
@@ -2244,6 +3137,25 @@ export interface components {
              */
             event: "game";
             data: components["schemas"]["GameShown"];
+        };
+        /**
+         * GameOpen
+         * @description A game that is not resolved: it waits for its `result`, or with one for the `settlement` of its bets.
+         */
+        GameOpen: {
+            /** Format: uuid */
+            game_id: string;
+            external_id: string;
+            league: string;
+            home: string;
+            away: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            starts_at: string;
+            /** @enum {string} */
+            waits_for: "result" | "settlement";
         };
         /**
          * GameSettled
@@ -2307,6 +3219,40 @@ export interface components {
             markets: components["schemas"]["MarketShown"][] | null;
         };
         /**
+         * GameStandsShown
+         * @description Where a game stands: why it takes no stakes, what was said of its end, and what it waits for if it is stuck.
+         *
+         *     `void_at` is when it is void without an official result, null once it is resolved.
+         */
+        GameStandsShown: {
+            /** @example 2026-W47 */
+            week: string;
+            /** Format: uuid */
+            game_id: string;
+            external_id: string;
+            source: string;
+            league: string;
+            home: string;
+            away: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-16T05:00:00.000000Z
+             */
+            starts_at: string;
+            moved_out: boolean;
+            suspended: string | null;
+            locked: string | null;
+            started_at: string | null;
+            markets: components["schemas"]["MarketStandsShown"][];
+            said: string[];
+            resolution: number;
+            is_resolved: boolean;
+            waits_for: string | null;
+            void_at: string | null;
+            /** @description All flags of the game; empty in a list of games. */
+            flags: components["schemas"]["FlagShown"][];
+        };
+        /**
          * GamesOfDay
          * @description The games that start on a date, as the clocks of `zone` show it, in order of start.
          *
@@ -2333,6 +3279,56 @@ export interface components {
              * @example 2026-11-16T05:00:00.000000Z
              */
             until: string;
+        };
+        /**
+         * GamesStanding
+         * @description Games of a week, in order of start.
+         */
+        GamesStanding: {
+            data: components["schemas"]["GameStandsShown"][];
+        };
+        /**
+         * GenerationAsked
+         * @description A generation, and of which projection.
+         */
+        GenerationAsked: {
+            generation: number;
+            /** @example live */
+            state: string;
+            week: string | null;
+            reason: string;
+            actor: string;
+            error: string | null;
+            changed_at: string | null;
+            done: number;
+            total: number;
+            name: string;
+        };
+        /**
+         * GenerationShown
+         * @description A set of the projection's tables: `live` is what readers see, `kept` what was before.
+         *
+         *     `asked` and `building` are to become live. `week` is what is folded anew, null for all. `done` of `total` facts are
+         *     in its rows. `error` says why it could not be made.
+         */
+        GenerationShown: {
+            generation: number;
+            /** @example live */
+            state: string;
+            week: string | null;
+            reason: string;
+            actor: string;
+            error: string | null;
+            changed_at: string | null;
+            done: number;
+            total: number;
+        };
+        /**
+         * GenerationsAsked
+         * @description What was asked for, or dropped: see `GET /api/admin/projections` for how far a rebuild is.
+         */
+        GenerationsAsked: {
+            data: components["schemas"]["GenerationAsked"][];
         };
         /**
          * Health
@@ -2413,6 +3409,22 @@ export interface components {
             data: components["schemas"]["Line"][];
         };
         /**
+         * LeftOff
+         * @description How many more changes of each kind there are than those listed.
+         */
+        LeftOff: {
+            /** @default 0 */
+            bets?: number;
+            /** @default 0 */
+            credits?: number;
+            /** @default 0 */
+            ranks?: number;
+            /** @default 0 */
+            prizes?: number;
+            /** @default 0 */
+            below_zero?: number;
+        };
+        /**
          * LimitShown
          * @description The most that may be spent in a period, in cents; null is no limit. From `next_from` on it is `next_cents`.
          */
@@ -2488,6 +3500,23 @@ export interface components {
          */
         LogKeys: {
             data: components["schemas"]["LogKey"][];
+        };
+        /**
+         * LogStanding
+         * @description Where a projection stands in a log: `position` and `head` are tokens, `lag` counts the facts between them.
+         *
+         *     `lag_seconds` is the age of the first fact that it lacks, `rate` that of its last batch in facts a second. `error`
+         *     says what stopped it.
+         */
+        LogStanding: {
+            /** @example 2026-W47 */
+            log: string;
+            position: string;
+            head: string;
+            lag: number;
+            lag_seconds: number;
+            rate: number | null;
+            error: string | null;
         };
         /**
          * LoggedIn
@@ -2573,12 +3602,45 @@ export interface components {
             closes_at: string;
         };
         /**
+         * MarketStandsShown
+         * @description A market and its quote; `suspended` says why it takes no stakes, if so.
+         */
+        MarketStandsShown: {
+            /** Format: uuid */
+            market_id: string;
+            /** @example spread */
+            market: string;
+            line: string | null;
+            prices: {
+                [key: string]: number;
+            };
+            suspended: string | null;
+        };
+        /**
          * Markets
          * @description A game's markets: moneyline, spread, total, those that are quoted.
          */
         Markets: {
             game: components["schemas"]["GameShown"];
             data: components["schemas"]["MarketShown"][];
+        };
+        /**
+         * MatterShown
+         * @description Something that waits for a person; `due_at` is when it resolves itself, if it does.
+         *
+         *     `kind`: silent_source, projection, game, week, case, flag, dead_letter, prize or refund. `todo` is what to do, with
+         *     the commands for it.
+         */
+        MatterShown: {
+            /** @example dead_letter */
+            kind: string;
+            /** @example dead-letter:7 */
+            subject: string;
+            week: string | null;
+            what: string;
+            todo: string;
+            since: string | null;
+            due_at: string | null;
         };
         /**
          * Me
@@ -2648,7 +3710,8 @@ export interface components {
          *
          *     `bet_id` to `price` are those of the bet that it is about, with the teams that play; `bet_status` is what the bet
          *     became: placed, won, lost, push or void. `reason` says why a stake was returned or a payout corrected, under which
-         *     `resolution` of the game. A lost bet and a prize move no credits.
+         *     `resolution` of the game. A lost bet and a prize move no credits. Where an operator's ruling moved credits, `note`
+         *     is the reason in their words, and `case_id` what to name when asking about it; else both are null.
          */
         MovementShown: {
             /** @enum {string} */
@@ -2677,6 +3740,9 @@ export interface components {
             reason: string | null;
             /** @example null */
             resolution: number | null;
+            /** @example The league corrected the score. */
+            note?: string | null;
+            case_id?: string | null;
             /** @example 2026-W47:5123 */
             position: string;
             /**
@@ -2847,10 +3913,28 @@ export interface components {
             entry_is_free: boolean;
         };
         /**
+         * OpenCase
+         * @description What is disputed, and why: players read the reason in their statement, and it is public, so it names nobody.
+         */
+        OpenCase: {
+            /**
+             * @description `game:`, `market:` or `bet:` with an id, or `week:` with the week.
+             * @example game:0b0f5e63-6c9c-5d0b-8f5e-3f1f0d8b7a10
+             */
+            subject: string;
+            /** @example ticket 4711 */
+            reason: string;
+        };
+        /**
          * OpenWeek
          * @description Where a week's rules differ from the defaults: names and values as in `GET /api/weeks/{week}/rules`.
          */
         OpenWeek: {
+            /**
+             * @description Why: kept in the ledger as a case, and public.
+             * @default by hand
+             */
+            reason?: string;
             /**
              * @example {
              *       "late_entry": true
@@ -2863,6 +3947,33 @@ export interface components {
         /** Page[ApiKeyShown] */
         Page_ApiKeyShown_: {
             data: components["schemas"]["ApiKeyShown"][];
+            has_more: boolean;
+            /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
+            next_cursor: string | null;
+            /** @example null */
+            previous_cursor: string | null;
+        };
+        /** Page[CaseListed] */
+        Page_CaseListed_: {
+            data: components["schemas"]["CaseListed"][];
+            has_more: boolean;
+            /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
+            next_cursor: string | null;
+            /** @example null */
+            previous_cursor: string | null;
+        };
+        /** Page[DeadLetterShown] */
+        Page_DeadLetterShown_: {
+            data: components["schemas"]["DeadLetterShown"][];
+            has_more: boolean;
+            /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
+            next_cursor: string | null;
+            /** @example null */
+            previous_cursor: string | null;
+        };
+        /** Page[FlagShown] */
+        Page_FlagShown_: {
+            data: components["schemas"]["FlagShown"][];
             has_more: boolean;
             /** @example bmV4dCAyMDI2LVc0Nzo1MTIz */
             next_cursor: string | null;
@@ -3183,6 +4294,33 @@ export interface components {
             size: number;
         };
         /**
+         * PreviewShown
+         * @description What a change would do to the week as its log was at `position`; nothing was written.
+         *
+         *     `resolution` is the game's that it was made on: once that moves on, the preview is outdated. `is_final`: the week
+         *     is over, so the change would be recorded and move nothing. `needs_approval`: a second operator has to agree. Each
+         *     list has the first 100 of what changes, and `more` says how many more there are; `effect` sums all of it up. Prizes
+         *     are those that the week would award as it stands. Who falls below zero is among `credits`, too.
+         */
+        PreviewShown: {
+            /** @example 2026-W47 */
+            week: string;
+            /** @example 2026-W47:5123 */
+            position: string;
+            change: components["schemas"]["ChangeShown"];
+            effect: components["schemas"]["EffectShown"];
+            resolution: number;
+            is_final: boolean;
+            needs_approval: boolean;
+            preview_hash: string;
+            bets: components["schemas"]["BetChangeShown"][];
+            credits: components["schemas"]["EntryChangeShown"][];
+            ranks: components["schemas"]["EntryChangeShown"][];
+            prizes: components["schemas"]["EntryChangeShown"][];
+            below_zero: components["schemas"]["EntryChangeShown"][];
+            more: components["schemas"]["LeftOff"];
+        };
+        /**
          * Price
          * @description What an outcome pays: American, which counts, and decimal, for display.
          */
@@ -3324,7 +4462,7 @@ export interface components {
              * @description More may be added.
              * @enum {string}
              */
-            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "beacon_awaited" | "betting_closed" | "body_too_large" | "buy_back_refused" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dispute_open" | "email_taken" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "key_not_in_use" | "key_taken" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "not_signed_yet" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "preflight_refused" | "prize_not_releasable" | "prize_paid_already" | "projections_behind" | "quote_changed" | "rate_limited" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_entry" | "unknown_game" | "unknown_log" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_session" | "unknown_subscription" | "unknown_week" | "unsound_rules" | "unsupported_media_type" | "week_listed_otherwise" | "week_not_resolved" | "wrong_credentials" | "wrong_password" | "wrong_seed";
+            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "beacon_awaited" | "betting_closed" | "body_too_large" | "buy_back_refused" | "case_closed" | "case_open" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dead_letter_resolved" | "dispute_open" | "email_taken" | "flip_refused" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "key_not_in_use" | "key_taken" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "not_signed_yet" | "nothing_changes" | "nothing_else_settles" | "nothing_kept" | "nothing_proposed" | "nothing_to_lift" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "precondition_failed" | "precondition_required" | "preflight_refused" | "preview_outdated" | "prize_not_releasable" | "prize_paid_already" | "projection_stopped" | "projections_behind" | "quote_changed" | "rate_limited" | "reason_needed" | "rebuild_running" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "second_operator_needed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_case" | "unknown_dead_letter" | "unknown_entry" | "unknown_flag" | "unknown_game" | "unknown_log" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_projection" | "unknown_session" | "unknown_subject" | "unknown_subscription" | "unknown_week" | "unsound_change" | "unsound_rules" | "unsupported_media_type" | "week_archived" | "week_listed_otherwise" | "week_not_resolved" | "week_sealed" | "wrong_credentials" | "wrong_password" | "wrong_seed";
             request_id: string;
             /** @default null */
             quote?: components["schemas"]["QuoteShown"] | null;
@@ -3367,6 +4505,31 @@ export interface components {
             date_of_birth: string | null;
             /** @example US-NY */
             jurisdiction: string | null;
+        };
+        /**
+         * ProjectionShown
+         * @description A projection: where it stands in each log that has begun, and its generations.
+         */
+        ProjectionShown: {
+            /** @example leaderboard */
+            name: string;
+            logs: components["schemas"]["LogStanding"][];
+            generations: components["schemas"]["GenerationShown"][];
+        };
+        /**
+         * ProjectionsShown
+         * @description All projections.
+         */
+        ProjectionsShown: {
+            data: components["schemas"]["ProjectionShown"][];
+        };
+        /**
+         * ProposeChange
+         * @description The change to propose. `preview_hash`: refuse it where it would come to something else than that preview.
+         */
+        ProposeChange: {
+            change: components["schemas"]["ChangeWanted"];
+            preview_hash?: string | null;
         };
         /**
          * ProvidersPage
@@ -3444,6 +4607,18 @@ export interface components {
             quoted_at: string;
         };
         /**
+         * Rebuild
+         * @description Which projection is made anew, all if null, of which week, all if null; why is public with the ledger.
+         */
+        Rebuild: {
+            /** @example leaderboard */
+            name?: string | null;
+            /** @example 2026-W47 */
+            week?: string | null;
+            /** @example ticket 4711 */
+            reason: string;
+        };
+        /**
          * Receipt
          * @description What was paid, when and for what, and what of it was refunded. `receipt_url` is the provider's own, if any.
          */
@@ -3475,6 +4650,16 @@ export interface components {
         Refresh: {
             /** @example fpr_kq3vYbTtq0Xc9mUe */
             refresh_token: string;
+        };
+        /**
+         * RegulationScore
+         * @description The score at the end of regulation time, for leagues that settle on it.
+         */
+        RegulationScore: {
+            /** @example 27 */
+            home: number;
+            /** @example 27 */
+            away: number;
         };
         /**
          * RehearsedBet
@@ -3530,6 +4715,14 @@ export interface components {
              */
             event: "reset";
             data: components["schemas"]["Reset"];
+        };
+        /**
+         * Resolve
+         * @description What came of looking at it: public with the ledger, so it names nobody.
+         */
+        Resolve: {
+            /** @example ticket 4711 */
+            note: string;
         };
         /**
          * RestrictionList
@@ -3697,6 +4890,20 @@ export interface components {
             is_current: boolean;
         };
         /**
+         * SettledShown
+         * @description What settled a game: the word of a source, `operator` being an operator's.
+         */
+        SettledShown: {
+            source: string;
+            /** @example final */
+            status: string;
+            /** @example official */
+            certainty: string;
+            home_score: number | null;
+            away_score: number | null;
+            regulation: components["schemas"]["RegulationScore"] | null;
+        };
+        /**
          * SettlementEvent
          * @description A game's bets are settled.
          */
@@ -3810,6 +5017,15 @@ export interface components {
             available: number | null;
         };
         /**
+         * StopOrGo
+         * @description Which market, null for all of the game, and why: public with the ledger, so it names nobody.
+         */
+        StopOrGo: {
+            market?: ("moneyline" | "spread" | "total") | null;
+            /** @example ticket 4711 */
+            reason: string;
+        };
+        /**
          * SubscriptionShown
          * @description A subscription. `status` is the provider's: active and trialing enrol in each week, past_due waits for a payment.
          *
@@ -3842,6 +5058,17 @@ export interface components {
         TaxForm: {
             /** @example ticket 4711 */
             reason: string;
+        };
+        /**
+         * TryAgain
+         * @description Why a message is tried again: public with the ledger, so it names nobody.
+         */
+        TryAgain: {
+            /**
+             * @default tried again
+             * @example ticket 4711
+             */
+            reason?: string;
         };
         /**
          * User
@@ -3910,6 +5137,8 @@ export interface components {
         /**
          * WeekKept
          * @description A player's part in a week: `facts` are lines of the week's public export, which knows the `entry` only.
+         *
+         *     They are null where the week is archived: operators have its export.
          */
         WeekKept: {
             week: string;
@@ -3917,7 +5146,26 @@ export interface components {
             entry: string;
             facts: {
                 [key: string]: unknown;
-            }[];
+            }[] | null;
+        };
+        /**
+         * WeekOutlook
+         * @description What a week waits for. Where it is archived, `archive` says so, and there is nothing left to wait for.
+         *
+         *     `open_stakes` is null before the week's close. At `deadline` games without a result are void; at `final_at`, null
+         *     until the week is settled, it becomes final, unless one of `open_cases` keeps it. Nothing is added behind
+         *     `sealed_at`.
+         */
+        WeekOutlook: {
+            week: string;
+            state: string;
+            games: components["schemas"]["GameOpen"][];
+            open_stakes: number | null;
+            open_cases: string[];
+            deadline: string | null;
+            final_at: string | null;
+            sealed_at: string | null;
+            archive: components["schemas"]["ArchiveShown"] | null;
         };
         /**
          * WeekPage
@@ -3976,6 +5224,14 @@ export interface components {
          * @description Why: it is kept in the ledger and public with it, and the winner reads it, so it names nobody.
          */
         Why: {
+            /** @example ticket 4711 */
+            reason: string;
+        };
+        /**
+         * WithReason
+         * @description Why: public with the ledger, so it names nobody.
+         */
+        WithReason: {
             /** @example ticket 4711 */
             reason: string;
         };
@@ -4059,54 +5315,82 @@ export interface components {
 export type Accepted = components['schemas']['Accepted'];
 export type AcceptedRules = components['schemas']['AcceptedRules'];
 export type ApiKeyShown = components['schemas']['ApiKeyShown'];
+export type ApproveChange = components['schemas']['ApproveChange'];
+export type ArchiveShown = components['schemas']['ArchiveShown'];
 export type AskedLimits = components['schemas']['AskedLimits'];
+export type AttentionShown = components['schemas']['AttentionShown'];
 export type BalanceEvent = components['schemas']['BalanceEvent'];
 export type BeaconRound = components['schemas']['BeaconRound'];
+export type BetChangeShown = components['schemas']['BetChangeShown'];
 export type BetEvent = components['schemas']['BetEvent'];
 export type BetPage = components['schemas']['BetPage'];
 export type BetShown = components['schemas']['BetShown'];
+export type ByHand = components['schemas']['ByHand'];
 export type Bye = components['schemas']['Bye'];
 export type ByeEvent = components['schemas']['ByeEvent'];
+export type CaseApplication = components['schemas']['CaseApplication'];
+export type CaseDone = components['schemas']['CaseDone'];
+export type CaseListed = components['schemas']['CaseListed'];
+export type CaseProposal = components['schemas']['CaseProposal'];
+export type CaseShown = components['schemas']['CaseShown'];
+export type CaseStep = components['schemas']['CaseStep'];
+export type ChangeShown = components['schemas']['ChangeShown'];
+export type ChangeWanted = components['schemas']['ChangeWanted'];
 export type ChangedPassword = components['schemas']['ChangedPassword'];
 export type Checkout = components['schemas']['Checkout'];
 export type ClockShown = components['schemas']['ClockShown'];
+export type CloseCase = components['schemas']['CloseCase'];
 export type Consistency = components['schemas']['Consistency'];
 export type CoolOff = components['schemas']['CoolOff'];
 export type CorrectPlayer = components['schemas']['CorrectPlayer'];
 export type CreatedApiKey = components['schemas']['CreatedApiKey'];
 export type Credits = components['schemas']['Credits'];
+export type DeadLetterShown = components['schemas']['DeadLetterShown'];
 export type DescribeMe = components['schemas']['DescribeMe'];
 export type Done = components['schemas']['Done'];
 export type DrawShown = components['schemas']['DrawShown'];
+export type EffectShown = components['schemas']['EffectShown'];
 export type Enrolment = components['schemas']['Enrolment'];
+export type EntryChangeShown = components['schemas']['EntryChangeShown'];
 export type EntryDrawn = components['schemas']['EntryDrawn'];
 export type EntryListed = components['schemas']['EntryListed'];
 export type EraseMe = components['schemas']['EraseMe'];
 export type Erasure = components['schemas']['Erasure'];
 export type FinaliseWeek = components['schemas']['FinaliseWeek'];
+export type FlagShown = components['schemas']['FlagShown'];
 export type ForgottenPassword = components['schemas']['ForgottenPassword'];
 export type GameEvent = components['schemas']['GameEvent'];
+export type GameOpen = components['schemas']['GameOpen'];
 export type GameSettled = components['schemas']['GameSettled'];
 export type GameShown = components['schemas']['GameShown'];
+export type GameStandsShown = components['schemas']['GameStandsShown'];
 export type GamesOfDay = components['schemas']['GamesOfDay'];
+export type GamesStanding = components['schemas']['GamesStanding'];
+export type GenerationAsked = components['schemas']['GenerationAsked'];
+export type GenerationShown = components['schemas']['GenerationShown'];
+export type GenerationsAsked = components['schemas']['GenerationsAsked'];
 export type Health = components['schemas']['Health'];
 export type IdentityPage = components['schemas']['IdentityPage'];
 export type InForce = components['schemas']['InForce'];
 export type Index = components['schemas']['Index'];
 export type InvalidField = components['schemas']['InvalidField'];
 export type LeaderboardShown = components['schemas']['LeaderboardShown'];
+export type LeftOff = components['schemas']['LeftOff'];
 export type LimitShown = components['schemas']['LimitShown'];
 export type LimitsShown = components['schemas']['LimitsShown'];
 export type Line = components['schemas']['Line'];
 export type LiveEvent = components['schemas']['LiveEvent'];
 export type LogKey = components['schemas']['LogKey'];
 export type LogKeys = components['schemas']['LogKeys'];
+export type LogStanding = components['schemas']['LogStanding'];
 export type LoggedIn = components['schemas']['LoggedIn'];
 export type Login = components['schemas']['Login'];
 export type MarketChanged = components['schemas']['MarketChanged'];
 export type MarketEvent = components['schemas']['MarketEvent'];
 export type MarketShown = components['schemas']['MarketShown'];
+export type MarketStandsShown = components['schemas']['MarketStandsShown'];
 export type Markets = components['schemas']['Markets'];
+export type MatterShown = components['schemas']['MatterShown'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type Members = components['schemas']['Members'];
@@ -4122,8 +5406,12 @@ export type NewPassword = components['schemas']['NewPassword'];
 export type NoteShown = components['schemas']['NoteShown'];
 export type Offer = components['schemas']['Offer'];
 export type Offers = components['schemas']['Offers'];
+export type OpenCase = components['schemas']['OpenCase'];
 export type OpenWeek = components['schemas']['OpenWeek'];
 export type PageApiKeyShown = components['schemas']['Page_ApiKeyShown_'];
+export type PageCaseListed = components['schemas']['Page_CaseListed_'];
+export type PageDeadLetterShown = components['schemas']['Page_DeadLetterShown_'];
+export type PageFlagShown = components['schemas']['Page_FlagShown_'];
 export type PagePaymentListed = components['schemas']['Page_PaymentListed_'];
 export type PagePlayerListed = components['schemas']['Page_PlayerListed_'];
 export type PageSessionShown = components['schemas']['Page_SessionShown_'];
@@ -4142,6 +5430,7 @@ export type PoolAndStanding = components['schemas']['PoolAndStanding'];
 export type PoolDrawn = components['schemas']['PoolDrawn'];
 export type PoolPage = components['schemas']['PoolPage'];
 export type PoolShown = components['schemas']['PoolShown'];
+export type PreviewShown = components['schemas']['PreviewShown'];
 export type Price = components['schemas']['Price'];
 export type PrizeList = components['schemas']['PrizeList'];
 export type PrizeListed = components['schemas']['PrizeListed'];
@@ -4153,17 +5442,23 @@ export type Problem = components['schemas']['Problem'];
 export type ProblemKind = components['schemas']['ProblemKind'];
 export type ProblemKinds = components['schemas']['ProblemKinds'];
 export type Profile = components['schemas']['Profile'];
+export type ProjectionShown = components['schemas']['ProjectionShown'];
+export type ProjectionsShown = components['schemas']['ProjectionsShown'];
+export type ProposeChange = components['schemas']['ProposeChange'];
 export type ProvidersPage = components['schemas']['ProvidersPage'];
 export type PublicKey = components['schemas']['PublicKey'];
 export type PublicKeys = components['schemas']['PublicKeys'];
 export type QuoteChanged = components['schemas']['QuoteChanged'];
 export type QuoteEvent = components['schemas']['QuoteEvent'];
 export type QuoteShown = components['schemas']['QuoteShown'];
+export type Rebuild = components['schemas']['Rebuild'];
 export type Receipt = components['schemas']['Receipt'];
 export type Refresh = components['schemas']['Refresh'];
+export type RegulationScore = components['schemas']['RegulationScore'];
 export type RehearsedBet = components['schemas']['RehearsedBet'];
 export type Reset = components['schemas']['Reset'];
 export type ResetEvent = components['schemas']['ResetEvent'];
+export type Resolve = components['schemas']['Resolve'];
 export type RestrictionList = components['schemas']['RestrictionList'];
 export type RestrictionShown = components['schemas']['RestrictionShown'];
 export type ReturnTo = components['schemas']['ReturnTo'];
@@ -4174,6 +5469,7 @@ export type SeasonLine = components['schemas']['SeasonLine'];
 export type SeedChain = components['schemas']['SeedChain'];
 export type SelfExclusion = components['schemas']['SelfExclusion'];
 export type SessionShown = components['schemas']['SessionShown'];
+export type SettledShown = components['schemas']['SettledShown'];
 export type SettlementEvent = components['schemas']['SettlementEvent'];
 export type SharingShown = components['schemas']['SharingShown'];
 export type Signup = components['schemas']['Signup'];
@@ -4181,18 +5477,22 @@ export type SlipAnswer = components['schemas']['SlipAnswer'];
 export type SlipBet = components['schemas']['SlipBet'];
 export type StandingsEvent = components['schemas']['StandingsEvent'];
 export type Statement = components['schemas']['Statement'];
+export type StopOrGo = components['schemas']['StopOrGo'];
 export type SubscriptionShown = components['schemas']['SubscriptionShown'];
 export type Suspend = components['schemas']['Suspend'];
 export type Taken = components['schemas']['Taken'];
 export type TaxForm = components['schemas']['TaxForm'];
+export type TryAgain = components['schemas']['TryAgain'];
 export type User = components['schemas']['User'];
 export type Verification = components['schemas']['Verification'];
 export type WeekChanged = components['schemas']['WeekChanged'];
 export type WeekEvent = components['schemas']['WeekEvent'];
 export type WeekKept = components['schemas']['WeekKept'];
+export type WeekOutlook = components['schemas']['WeekOutlook'];
 export type WeekPage = components['schemas']['WeekPage'];
 export type WeekShown = components['schemas']['WeekShown'];
 export type Why = components['schemas']['Why'];
+export type WithReason = components['schemas']['WithReason'];
 export type Withdrawal = components['schemas']['Withdrawal'];
 export type Prize = components['schemas']['Prize'];
 export type Rules = components['schemas']['Rules'];
@@ -6712,7 +8012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_enrolled`: You are not enrolled in this week */
+            /** @description `not_enrolled`: You are not enrolled in this week; `week_archived`: The week is archived */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8738,6 +10038,91 @@ export interface operations {
             };
         };
     };
+    get_week_outlook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a week waits for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeekOutlook"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     open_week: {
         parameters: {
             query?: never;
@@ -8881,7 +10266,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ByHand"] | null;
+            };
+        };
         responses: {
             /** @description What an act came to in the ledger */
             200: {
@@ -8890,6 +10279,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: Log in first */
@@ -8919,8 +10317,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_early`: It is too early for this */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8975,7 +10400,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ByHand"] | null;
+            };
+        };
         responses: {
             /** @description What an act came to in the ledger */
             200: {
@@ -8984,6 +10413,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: Log in first */
@@ -9013,8 +10451,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_early`: It is too early for this */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9069,7 +10534,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ByHand"] | null;
+            };
+        };
         responses: {
             /** @description What an act came to in the ledger */
             200: {
@@ -9078,6 +10547,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: Log in first */
@@ -9107,8 +10585,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too_early`: It is too early for this */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9163,7 +10668,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ByHand"] | null;
+            };
+        };
         responses: {
             /** @description What an act came to in the ledger */
             200: {
@@ -9172,6 +10681,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: Log in first */
@@ -9201,8 +10719,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `week_not_resolved`: Something in the week is not resolved */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9317,7 +10862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too_early`: It is too early for this; `week_not_resolved`: Something in the week is not resolved */
+            /** @description `case_open`: A case of the week is open; `too_early`: It is too early for this; `week_not_resolved`: Something in the week is not resolved */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9346,6 +10891,2379 @@ export interface operations {
             };
             /** @description `invalid_request`: The request does not fit */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWanted"];
+            };
+        };
+        responses: {
+            /** @description What a change would do to the week as its log was at `position` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_bet`: No such bet; `unknown_game`: No such game; `unknown_market`: No such market; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `nothing_else_settles`: Nothing else would settle the game; `nothing_to_lift`: There is no such ruling to lift */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit; `unsound_change`: The change cannot be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_case: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key again is the same request, answered as it was first. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenCase"];
+            };
+        };
+        responses: {
+            /** @description What was done in a case */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDone"];
+                };
+            };
+            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used; `idempotency_key_required`: An Idempotency-Key is required; `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_bet`: No such bet; `unknown_game`: No such game; `unknown_market`: No such market; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `week_archived`: The week is archived; `week_sealed`: The week's book is sealed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else; `invalid_request`: The request does not fit; `unknown_subject`: A case cannot be about this */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_cases: {
+        parameters: {
+            query?: {
+                week?: string;
+                state?: "open" | "proposed" | "approved" | "applied" | "closed";
+                game_id?: string;
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+                limit?: number;
+                /** @description A cursor of a page of this list. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CaseListed_"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: The cursor is not one of ours; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_case: {
+        parameters: {
+            query?: {
+                /** @description Answer no older than this position, `2026-W47:5123`. */
+                after?: string;
+            };
+            header?: {
+                /** @description The same as the query parameter `after`. */
+                "After-Position"?: string;
+            };
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A case with all that was done in it, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_case`: No such case */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propose_change: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key again is the same request, answered as it was first. */
+                "Idempotency-Key"?: string;
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposeChange"];
+            };
+        };
+        responses: {
+            /** @description What was proposed comes to this */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseProposal"];
+                };
+            };
+            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used; `idempotency_key_required`: An Idempotency-Key is required; `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_bet`: No such bet; `unknown_case`: No such case; `unknown_game`: No such game; `unknown_market`: No such market */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `case_closed`: The case is closed; `nothing_else_settles`: Nothing else would settle the game; `nothing_to_lift`: There is no such ruling to lift; `preview_outdated`: The preview is outdated */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else; `invalid_request`: The request does not fit; `unsound_change`: The change cannot be carried out */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_change: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key again is the same request, answered as it was first. */
+                "Idempotency-Key"?: string;
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveChange"];
+            };
+        };
+        responses: {
+            /** @description What was done in a case */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDone"];
+                };
+            };
+            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used; `idempotency_key_required`: An Idempotency-Key is required; `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_case`: No such case */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `case_closed`: The case is closed; `nothing_proposed`: The case has no proposal; `preview_outdated`: The preview is outdated; `second_operator_needed`: A second operator has to approve */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_change: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key again is the same request, answered as it was first. */
+                "Idempotency-Key"?: string;
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the change was carried out */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseApplication"];
+                };
+            };
+            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used; `idempotency_key_required`: An Idempotency-Key is required */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_case`: No such case */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `case_closed`: The case is closed; `nothing_changes`: This would change nothing; `nothing_else_settles`: Nothing else would settle the game; `nothing_proposed`: The case has no proposal; `nothing_to_lift`: There is no such ruling to lift; `preview_outdated`: The preview is outdated; `second_operator_needed`: A second operator has to approve */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_case: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The same key again is the same request, answered as it was first. */
+                "Idempotency-Key"?: string;
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseCase"];
+            };
+        };
+        responses: {
+            /** @description What was done in a case */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseDone"];
+                };
+            };
+            /** @description `idempotency_key_invalid`: The Idempotency-Key cannot be used; `idempotency_key_required`: An Idempotency-Key is required; `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_case`: No such case */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `case_closed`: The case is closed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_attention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All that waits for a person, what touches most people first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttentionShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description Also those that something became of. */
+                all?: boolean;
+                limit?: number;
+                /** @description A cursor of a page of this list. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeadLetterShown_"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: The cursor is not one of ours; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A message that could not be applied, and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_dead_letter`: No such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_dead_letter: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                letter_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TryAgain"] | null;
+            };
+        };
+        responses: {
+            /** @description A message that could not be applied, and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_dead_letter`: No such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_resolved`: Something became of the message already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_dead_letter: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                letter_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description A message that could not be applied, and why */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_dead_letter`: No such dead letter */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `dead_letter_resolved`: Something became of the message already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_flags: {
+        parameters: {
+            query?: {
+                /** @description Also those that are resolved. */
+                all?: boolean;
+                limit?: number;
+                /** @description A cursor of a page of this list. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FlagShown_"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: The cursor is not one of ours; `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_flag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flag_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Something that the feed did about a game */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_flag`: No such flag */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolve_flag: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                flag_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resolve"];
+            };
+        };
+        responses: {
+            /** @description Something that the feed did about a game */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlagShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_flag`: No such flag */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_standing_games: {
+        parameters: {
+            query?: {
+                /** @description Only those that should be over, and are not resolved. */
+                stuck?: boolean;
+            };
+            header?: never;
+            path: {
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Games of a week, in order of start */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GamesStanding"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_standing_game: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: string;
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where a game stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameStandsShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_game`: No such game; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspend_game: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                game_id: string;
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopOrGo"];
+            };
+        };
+        responses: {
+            /** @description Where a game stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameStandsShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_game`: No such game; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopen_game: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                game_id: string;
+                week: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopOrGo"];
+            };
+        };
+        responses: {
+            /** @description Where a game stands */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameStandsShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_game`: No such game; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10045,6 +13963,598 @@ export interface operations {
                 };
             };
             /** @description `projections_behind`: The answer is not up to date yet; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_projections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All projections */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectionsShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rebuild_projections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rebuild"];
+            };
+        };
+        responses: {
+            /** @description What was asked for, or dropped */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationsAsked"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_projection`: No such projection; `unknown_week`: No such week */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `week_archived`: The week is archived */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_projection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                projection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A projection */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectionShown"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_projection`: No such projection */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_projection: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                projection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description A projection */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectionShown"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_projection`: No such projection */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `nothing_kept`: No rows from before are kept; `projection_stopped`: The projection cannot take an event; `rebuild_running`: A rebuild is under way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `flip_refused`: Readers hold the rows; `unavailable`: Unavailable for a moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_generations: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of what is to be changed, as it was read; `*` changes it however it is. */
+                "If-Match": string;
+            };
+            path: {
+                projection: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithReason"];
+            };
+        };
+        responses: {
+            /** @description What was asked for, or dropped */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationsAsked"];
+                };
+            };
+            /** @description `malformed`: The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Log in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: You may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: There is nothing here; `unknown_projection`: No such projection */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to come */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rebuild_running`: A rebuild is under way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_failed`: It has changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The request body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`: The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Unavailable for a moment */
             503: {
                 headers: {
                     [name: string]: unknown;

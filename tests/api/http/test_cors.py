@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.http.cors import exact_origin
+from api.http.origins import exact_origin
 from tests.api.world import World, serving
 
 APP = "https://app.example.org"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import Refusal
-from api.http.cursors import Cursor, Page, Paging
+from api.http.cursors import Page
+from api.http.places import Cursor, Paging
+from api.refusal import Refusal
 
 NUMBER = re.compile(r"-?\d+")
 

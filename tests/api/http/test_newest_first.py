@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from api.errors import Refusal
-from api.http.cursors import Cursor, Paging
 from api.http.newest_first import Place
+from api.http.places import Cursor, Paging
+from api.refusal import Refusal
 
 PLACE = Place(datetime(2026, 11, 15, 12, 0, 0, 5, tzinfo=UTC), UUID(int=7))
 

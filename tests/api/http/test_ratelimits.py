@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import Refusal
-from api.http.ratelimits import Grant, Limit, Limits, Meter, Meters
+from api.http.limits import Limit, Limits
+from api.http.ratelimits import Grant, Meter, Meters
+from api.refusal import Refusal
 
 SECOND = 1_000_000_000
 

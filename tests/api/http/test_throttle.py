@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.http.ratelimits import Limit, Limits, Meters
+from api.http.limits import Limit, Limits
+from api.http.ratelimits import Meters
 from api.http.throttle import network_of
 from tests.api.world import World, serving
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.http.cursors import Paging
+from api.http.places import Paging
 from api.identity.keys import ApiKeys, ScopeTooWide
 from api.identity.revocations import Revocations
 from api.identity.tokens import InvalidToken, Principal

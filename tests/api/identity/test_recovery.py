@@ -10,7 +10,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.http.ratelimits import Limit, Limits, Meters
+from api.http.limits import Limit, Limits
+from api.http.ratelimits import Meters
 from api.identity.proofs import LIFETIMES, Proofs, Purpose
 from tests.api.world import User, World, real_now, serving
 

@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.http.cursors import Cursor, Page, Paging
+from api.http.cursors import Page
 from api.http.newest_first import Place
+from api.http.places import Cursor, Paging
 from api.identity.players import Player, Players
 from api.identity.revocations import Revocations
 from api.identity.sessions import GRACE, IDLE, LONGEST, Continued, RefreshInvalid, RefreshReused, RefreshToken, Sessions

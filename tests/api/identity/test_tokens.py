@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.identity.tokens import InvalidToken, Principal, RetiredKey, SigningKey, Tokens
+from api.identity.token_keys import RetiredKey, SigningKey
+from api.identity.tokens import InvalidToken, Principal, Tokens
 
 KEY = SigningKey.of(bytes(range(32)))
 PLAYER = UUID(int=7)

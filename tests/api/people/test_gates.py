@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from api.errors import Refusal
 from api.people.gates import Gates, age_on, first_day
+from api.refusal import Refusal
 from fairpool.settings import Settings
 from tests.api.world import WEEK, User, World, serving
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from api.http.ratelimits import Limit, Limits, Meters
+from api.http.limits import Limit, Limits
+from api.http.ratelimits import Meters
 from fairpool import audit
 from fairpool.exports.export import export_to
 from fairpool.exports.forms import Form

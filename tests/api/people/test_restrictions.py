@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from api.errors import Refusal
 from api.identity.players import Players
 from api.people.registry import UnknownPlayer
 from api.people.restrictions import KEPT_SECONDS, Restricted, Restriction, Restrictions, require_unrestricted
+from api.refusal import Refusal
 from ledger.datastore import Datastore
 
 NOW = datetime(2026, 11, 16, 12, tzinfo=UTC)
