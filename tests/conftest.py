@@ -15,6 +15,7 @@ from psycopg import sql
 from fairpool.embedded import EmbeddedNats, EmbeddedPostgres
 from ledger.datastore import Datastore
 from tests.database import Database
+from tests.templates import Template, template, with_cluster
 
 
 @pytest.hookimpl(wrapper=True)
@@ -46,9 +47,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A data directory with PostgreSQL's empty cluster."""
+    return template(tmp_path_factory, "cluster", with_cluster)
+
+
+@pytest.fixture(scope="session")
+def database(cluster: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """The database of all tests of this process, on a PostgreSQL server of its own."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("servers")) as server:
+    with EmbeddedPostgres(cluster.copy(tmp_path_factory.mktemp("servers") / "data")) as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             # None of these tests pulls the plug; journeys run with fsync on.
             connection.execute("ALTER SYSTEM SET fsync = off")

@@ -38,8 +38,12 @@ BEGIN
   -- No trigger takes note of what is deleted, and no reference asks for an order.
   SET LOCAL session_replication_role = replica;
   FOR name IN SELECT oid::regclass FROM pg_class
-              WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'migrations' LOOP
+              WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                AND relname NOT IN ('migrations', 'projection_tables') LOOP
     EXECUTE 'DELETE FROM ' || name;
+  END LOOP;
+  FOR name IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname ~ '_g[0-9]+$' LOOP
+    EXECUTE 'DROP SCHEMA ' || name || ' CASCADE';
   END LOOP;
   PERFORM setval(seqrelid, seqstart, false) FROM pg_sequence;
   INSERT INTO heads (log) VALUES ('office');

@@ -50,7 +50,7 @@ def blocks(page: str, *, language: str, section: str = "") -> list[Block]:
     return found
 
 
-def run(found: list[Block], *, url: str, folder: Path, **variables: str) -> None:
+def run(found: list[Block], *, url: str, folder: Path, seconds: float = _PATIENCE_SECONDS, **variables: str) -> None:
     """Run blocks one after another, in one shell or one interpreter, and hold what they print against the page.
 
     A command that a block leaves in the background may print what is shown until everything has been seen.
@@ -60,7 +60,11 @@ def run(found: list[Block], *, url: str, folder: Path, **variables: str) -> None
     script.write_text(_script(found).replace(SHOWN_URL, url), encoding="utf-8")
     interpreter = [sys.executable, "-u"] if found[0].language == "python" else ["sh", "-eu"]
     printed = _printed(
-        [*interpreter, str(script)], folder, variables, [line for block in found for line in block.shown]
+        [*interpreter, str(script)],
+        folder,
+        variables,
+        [line for block in found for line in block.shown],
+        seconds=seconds,
     )
     parts = re.split(_MARK.format(r"\d+") + "\n", printed)[1:]
     assert len(parts) == len(found), printed
@@ -81,7 +85,9 @@ def _pattern(line: str) -> re.Pattern[str]:
     return re.compile("[^\n]*?".join(re.escape(part) for part in line.split("…")))
 
 
-def _printed(command: list[str], folder: Path, variables: Mapping[str, str], shown: list[str]) -> str:
+def _printed(
+    command: list[str], folder: Path, variables: Mapping[str, str], shown: list[str], *, seconds: float
+) -> str:
     """Run a command to its end and until all that is shown was printed, and end what it left behind."""
     process = subprocess.Popen(
         command,
@@ -109,7 +115,7 @@ def _printed(command: list[str], folder: Path, variables: Mapping[str, str], sho
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    code = process.wait(timeout=_PATIENCE_SECONDS)
+    code = process.wait(timeout=seconds)
     complete.wait(timeout=_PATIENCE_SECONDS if code == 0 else 0)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

@@ -16,21 +16,21 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 
 
 @needs_curl
-def test_the_readme_walks_from_the_sign_up_to_the_payout(service: Service, tmp_path: Path) -> None:
-    """With curl alone: sign up, enrol, see the board, bet, see it everywhere, and see the payout live."""
-    walk = blocks("README.md", language="sh", section="A bet, from the first request to the payout")
-    run(walk, url=service.url, folder=tmp_path)
-    assert sum(len(block.shown) for block in walk) >= 10
+def test_the_readme_walks_from_the_sign_up_to_a_correction(service: Service, tmp_path: Path) -> None:
+    """With curl alone: sign up, bet, see the payout live. Then two operators correct a result by the command line."""
+    _put_on_the_path(tmp_path)
+    walk = [
+        *blocks("README.md", language="sh", section="A bet, from the first request to the payout"),
+        *blocks("README.md", language="sh", section="When a result is wrong"),
+    ]
+    run(walk, url=service.url, folder=tmp_path, seconds=120)
+    assert sum(len(block.shown) for block in walk) >= 20
 
 
 def test_the_pages_do_what_they_show(service: Service, tmp_path: Path) -> None:
     """The conventions, and what apps, operators and auditors do: with curl where it is there, and with Python."""
     key = _key_of_an_auditor(service, tmp_path / "data")
-    shell = tmp_path / "fairpool"
-    shell.write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m fairpool --data {tmp_path / "data"} "$@"\n', encoding="utf-8"
-    )
-    shell.chmod(0o755)
+    _put_on_the_path(tmp_path)
     pages = ["README", "player", "operator", "auditor"]
     walks = [
         blocks(f"docs/api/{page}.md", language=language)
@@ -41,6 +41,13 @@ def test_the_pages_do_what_they_show(service: Service, tmp_path: Path) -> None:
     for walk in done:
         run(walk, url=service.url, folder=tmp_path, FAIRPOOL_KEY=key)
     assert {walk[0].page for walk in done} >= {"docs/api/player.md", "docs/api/auditor.md"}
+
+
+def _put_on_the_path(folder: Path) -> None:
+    """Let the examples say `fairpool`, and mean this program on the service's data."""
+    shell = folder / "fairpool"
+    shell.write_text(f'#!/bin/sh\nexec {sys.executable} -m fairpool --data {folder / "data"} "$@"\n', encoding="utf-8")
+    shell.chmod(0o755)
 
 
 def _key_of_an_auditor(service: Service, data: Path) -> str:

@@ -10,9 +10,12 @@ import pytest
 from tests.journeys.program import Service, fairpool
 
 
-def test_up_answers_and_stops_without_a_trace(service: Service, tmp_path: Path) -> None:
-    """The sample week is open to a new player, commands work beside the service, and Ctrl-C leaves no process."""
-    with service.client() as client:
+def test_up_answers_and_stops_without_a_trace(first_start: Service, tmp_path: Path) -> None:
+    """The sample week is open to a new player, commands work beside the service, and Ctrl-C leaves no process.
+
+    Another service on the same data is refused in one line, as two cannot share embedded servers.
+    """
+    with first_start.client() as client:
         assert client.get("/readyz").json()["status"] == "ok"
         me = client.get("/api/me").json()
         assert me["week"]["state"] == "grouped"
@@ -21,15 +24,10 @@ def test_up_answers_and_stops_without_a_trace(service: Service, tmp_path: Path) 
         assert client.post("/api/auth/signup", json=new).status_code == 201
     listed = fairpool("week", "list", "--json", data=tmp_path / "data")
     assert b'"week":"2024-W45"' in listed.stdout
-    assert service.stop().splitlines()[-1] == "stopped"
-    assert [command for command in _commands() if str(tmp_path) in command] == []
-
-
-def test_a_second_service_on_the_same_data_is_refused(service: Service, tmp_path: Path) -> None:
-    """Two services cannot share embedded servers; the second says so in one line."""
     second = fairpool("up", "--port", "0", data=tmp_path / "data")
-    assert second.returncode == 1
-    assert len(second.stderr.splitlines()) == 1
+    assert (second.returncode, len(second.stderr.splitlines())) == (1, 1), second.stderr.decode()
+    assert first_start.stop().splitlines()[-1] == "stopped"
+    assert [command for command in _commands() if str(tmp_path) in command] == []
 
 
 def _commands() -> list[str]:
