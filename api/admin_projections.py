@@ -111,8 +111,8 @@ def rebuild_projections(
 ) -> GenerationsAsked:
     """Ask for new rows, which are made beside those that players read, compared with them and exchanged in one moment.
 
-    What is asked for already, or under way, is not asked for twice. Refused with `unknown_projection`, `unknown_week`
-    and `week_archived`.
+    What is asked for already, or under way, is not asked for twice. Refused with `unknown_projection`, `unknown_week`,
+    `week_archived`, and `rebuild_running` where another week alone is being made.
     """
     asked = _rebuilds(services).ask(name=body.name, week=body.week, act=_act(operator, request, services, body.reason))
     return GenerationsAsked(data=[_generation(each) for each in asked])

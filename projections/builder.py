@@ -10,11 +10,10 @@ from typing import Final
 
 import psycopg
 
-from ledger.aggregate import LedgerError
 from ledger.datastore import Datastore
 from projections.generations import Act, Generation, Generations, RebuildRunning
 from projections.projection import Projection
-from projections.workers import Order, rebuild_in_processes
+from projections.workers import MakerDied, Order, rebuild_in_processes
 
 _POLL_SECONDS: Final = 1.0
 _TRIES: Final = 3
@@ -48,26 +47,34 @@ class Builder:
             return 0
         first = waiting[0]
         chosen = [each for each in waiting if each.week == first.week]
-        order = Order(tuple(self._names[each.label] for each in chosen), log=first.week, act=Act(at=self._clock()))
+        names = tuple(self._names[each.label] for each in chosen)
+        order = Order(names, log=first.week, act=Act(at=self._clock()), asked_only=True)
         try:
             rebuild_in_processes(self._dsn, order, is_stopped=is_stopped)
-        except RebuildRunning as error:
-            logger.info("%s", error)
-        except LedgerError as error:
+        except (RebuildRunning, MakerDied, psycopg.OperationalError) as error:
+            logger.warning("a rebuild is taken up again: %s", error)
+        except Exception as error:
+            # Whatever it is, it ended another process, and the service goes on as it did.
             logger.error("a rebuild failed: %s", error)
             self._note(chosen, str(error))
         return len(chosen)
 
     def _waiting(self) -> list[Generation]:
         """Return what nobody makes at this moment and has not failed; what killed its maker again and again has."""
-        unfinished = [each for each in self._generations.generations(list(self._names)) if each.is_unfinished]
+        unfinished = self._unfinished()
         if not unfinished:
             return []
-        for each in unfinished:
-            if each.error is None and each.tries >= _TRIES:
-                self._note([each], f"whoever made it died, {each.tries} times: drop it or ask for it again")
         with self._generations.claimed([each.label for each in unfinished]) as free:
-            return [each for each in unfinished if each.label in free and each.error is None and each.tries < _TRIES]
+            idle = [each for each in self._unfinished() if each.label in free]
+            for each in idle:
+                if each.tries >= _TRIES:
+                    self._note([each], f"whoever made it died, {each.tries} times: drop it or ask for it again")
+        return [each for each in idle if each.tries < _TRIES]
+
+    def _unfinished(self) -> list[Generation]:
+        """Return what is to be made and has not failed."""
+        there = self._generations.generations(list(self._names))
+        return [each for each in there if each.is_unfinished and each.error is None]
 
     def _note(self, failed: Sequence[Generation], error: str) -> None:
         for each in failed:

@@ -14,7 +14,7 @@ from ledger.game import Game
 from ledger.prizes import awards
 from ledger.proposal import Change, Effect
 from ledger.rules import Rules
-from ledger.settlement import Settlement
+from ledger.settlement import Settlement, Word
 from ledger.standings import rank
 
 
@@ -46,15 +46,17 @@ class EntryChange(NamedTuple):
 class Preview:
     """What a change would do to a week as its log was at `position`.
 
-    `resolution` is the game's that it was made on. `is_final`: the week is over, so the change would be recorded and
-    move nothing. `bets` are in order of id. `credits`, `ranks` and `prizes` hold what changes, by pool and entry; the
-    prizes are those that the week would award if it ended as it stands. `effect` sums it all up.
+    `resolution` is the game's that it was made on, `words` all that its sources had said by then. `is_final`: the week
+    is over, so the change would be recorded and move nothing. `bets` are in order of id. `credits`, `ranks` and
+    `prizes` hold what changes, by pool and entry; the prizes are those that the week would award if it ended as it
+    stands. `effect` sums it all up.
     """
 
     week: str
     position: int
     change: Change
     resolution: int
+    words: Mapping[str, Word]
     is_final: bool
     bets: Sequence[BetChange]
     credits: Sequence[EntryChange]

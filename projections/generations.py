@@ -108,17 +108,31 @@ class Generations:
         return next(each for each in self.generations([label]) if each.state == LIVE)
 
     def ask(self, label: str, *, week: str | None, act: Act) -> Generation:
-        """Ask for the next generation, and return it; or the one that is asked for already, or being made."""
-        self.generations([label])
+        """Ask for the next generation, and return it; or the one that is asked for already, or being made.
+
+        Raises RebuildRunning where another week is being made alone.
+        """
+        self.require_room(label, week=week)
         parameters = {"reason": act.reason, "actor": act.actor, "request": act.request, "at": act.at}
         self._do("ask", label=label, week=week, **parameters)
         asked = self.unfinished(label)
         assert asked is not None
         return asked
 
+    def require_room(self, label: str, *, week: str | None) -> None:
+        """Make sure that a week (None for all) can be asked for; raises RebuildRunning."""
+        other = self.unfinished(label)
+        if other is not None and other.state == BUILDING and other.error is None and other.week not in (None, week):
+            raise RebuildRunning(f"{other.schema} is being made of {other.week}: ask again when it is live, or drop it")
+
     def start(self, generation: Generation, *, at: datetime | None) -> Generation:
-        """Note that a generation is being made, and make its tables unless they are there: return it as it stands."""
-        if generation.state == ASKED:
+        """Note that a generation is being made, and make its tables unless they are there: return it as it stands.
+
+        One that failed is made from its beginning, as what it failed of may be in its rows, and so is one of another
+        shape than the live one.
+        """
+        if generation.state == ASKED or generation.error is not None or not self.fits(generation):
+            self._forget_positions(generation)
             self._do("make", label=generation.label, generation=generation.generation)
         self._do("start", label=generation.label, generation=generation.generation, at=at)
         started = self.unfinished(generation.label)
@@ -133,6 +147,12 @@ class Generations:
         """Say whether a generation is still to be made, or somebody has dropped it."""
         place = {"label": generation.label, "generation": generation.generation}
         return cursor_on(connection).execute(self._sql["wanted"], place).fetchone() is not None
+
+    def fits(self, generation: Generation) -> bool:
+        """Say whether the tables of a generation have the columns of the live ones."""
+        place = {"label": generation.label, "generation": generation.generation}
+        with self._datastore.connection() as connection:
+            return _yes(cursor_on(connection).execute(self._sql["fits"], place).fetchone())
 
     def finish(self, generation: Generation) -> None:
         """Make the indexes of a generation whose rows are in."""
@@ -200,6 +220,11 @@ class Generations:
     def exchange(self, connection: Connection[Any], label: str) -> None:
         """Wait until nobody watches the tables of a projection; nobody does until the transaction ends."""
         cursor_on(connection).execute(self._sql["exchange"], {"label": label})
+
+    def _forget_positions(self, generation: Generation) -> None:
+        with self._datastore.connection() as connection:
+            forget = queries("projections", "positions.sql")["forget"]
+            cursor_on(connection).execute(forget, {"name": generation.schema})
 
     def _do(self, query: str, **parameters: Any) -> None:
         with self._datastore.connection() as connection:

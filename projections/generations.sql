@@ -154,6 +154,8 @@ BEGIN
   JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass
     AND d.refobjid = format('%I.%I', t.home, t.relation)::regclass
   JOIN pg_rewrite r ON r.oid = d.objid
+  -- A temporary one, of somebody's session, stays on the rows that it was made on.
+  JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v' AND v.relpersistence = 'p'
   WHERE t.label = p_label;
   FOREACH v_statement IN ARRAY v_views LOOP
     EXECUTE v_statement;
@@ -234,12 +236,14 @@ WHERE g.label = ANY (%(labels)s)
 ORDER BY g.label, g.generation
 
 -- name: ask
--- Asks for the next generation; one that is asked for already, or under way, is not asked for twice.
+-- Asks for the next generation; one that is asked for already, or under way, is not asked for twice. Of two weeks all
+-- are made, and one that has failed is made from its beginning: what it failed of may be in its rows.
 INSERT INTO projection_generations AS g (label, generation, state, week, reason, actor, request, changed_at)
 SELECT %(label)s, max(generation) + 1, 'asked', %(week)s, %(reason)s, %(actor)s, %(request)s, %(at)s
 FROM projection_generations WHERE label = %(label)s
 ON CONFLICT (label) WHERE state IN ('asked', 'building')
-DO UPDATE SET error = NULL, tries = 0
+DO UPDATE SET error = NULL, tries = 0, state = CASE WHEN g.error IS NULL THEN g.state ELSE 'asked' END,
+  week = CASE WHEN g.week IS DISTINCT FROM EXCLUDED.week THEN NULL ELSE g.week END
 
 -- name: sign
 -- Notes who made a generation what it is, and why.
@@ -258,6 +262,22 @@ UPDATE projection_generations SET error = %(error)s WHERE label = %(label)s AND 
 -- name: wanted
 -- Whether a generation is still to be made: then there is a row.
 SELECT FROM projection_generations WHERE label = %(label)s AND generation = %(generation)s AND error IS NULL
+
+-- name: fits
+-- Whether the tables of a generation have the columns of the live ones, which a release may have changed since.
+SELECT NOT EXISTS (
+  SELECT FROM projection_tables t
+  CROSS JOIN LATERAL (VALUES (
+    to_regclass(format('%%I.%%I', t.home, t.relation)),
+    to_regclass(format('%%I.%%I', generation_schema(t.label, %(generation)s), t.relation))
+  )) AS r(live, made)
+  WHERE t.label = %(label)s
+    AND (SELECT array_agg((attname, atttypid, atttypmod, attnotnull)::text ORDER BY attnum) FROM pg_attribute
+         WHERE attrelid = r.live AND attnum > 0 AND NOT attisdropped)
+        IS DISTINCT FROM
+        (SELECT array_agg((attname, atttypid, atttypmod, attnotnull)::text ORDER BY attnum) FROM pg_attribute
+         WHERE attrelid = r.made AND attnum > 0 AND NOT attisdropped)
+)
 
 -- name: make
 -- Makes the empty tables of a generation.

@@ -11,7 +11,7 @@ from typing import Any, Final
 from psycopg import Connection
 
 from ledger.datastore import Datastore, cursor_on
-from ledger.recorder import PAGE, LogRecorder
+from ledger.recorder import PAGE, LogArchived, LogRecorder
 from projections.folding import Fold
 from projections.generations import Generation, Generations
 from projections.pages import pages
@@ -157,7 +157,7 @@ def stopping(making: Making) -> Iterator[None]:
     """Let what cannot be folded stop this generation alone."""
     try:
         yield
-    except ProjectionStopped as error:
+    except (ProjectionStopped, LogArchived) as error:
         making.error = error
 
 

@@ -88,6 +88,7 @@ class Previews:
             position=log.position,
             change=change,
             resolution=before.settlement.resolution,
+            words=before.settlement.words,
             is_final=playing.finalised is not None,
             bets=changed,
             credits=entries.credits,

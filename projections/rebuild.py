@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from ledger.aggregate import LedgerError
 from ledger.datastore import Datastore
-from ledger.recorder import LogRecorder
+from ledger.recorder import LogArchived, LogRecorder
 from projections.catalogue import UnknownProjection, projections
 from projections.flipping import Flip, Flipper, FlipRefused, logs_to_compare
 from projections.generations import (
@@ -40,6 +40,8 @@ __all__ = ["FACTS_A_BATCH", "Difference", "Rebuilt", "drop", "drop_version", "re
 NOBODYS: Final = Act()
 _SETTLES_SECONDS: Final = 1.0
 _GIVES_UP_SECONDS: Final = 10.0
+# What stops one generation and no other. A database that does not answer stops them all, and no one is to blame.
+_STOPS_ONE: Final = (ProjectionStopped, FlipRefused, LogArchived, psycopg.ProgrammingError)
 
 
 class RebuildFailed(ProjectionStopped):
@@ -85,18 +87,21 @@ def rebuild(
     act: Act = NOBODYS,
     segment: int = SEGMENT,
     chosen: Sequence[Projection] | None = None,
+    asked_only: bool = False,
 ) -> list[Rebuilt]:
     """Make the next generation of a projection (all unless named), folding one log or all anew, and let it go live.
 
     One that was interrupted goes on where it stood. Readers see the live rows until the new ones take their place, and
     meanwhile everything goes on. `progress` is told how many facts of how many are folded.
     Raises UnknownProjection, LogNotOpen, LogArchived, RebuildRunning, or RebuildFailed for those that could not be
-    made; the others are live by then. `chosen` are other projections than those of the catalogue.
+    made; the others are live by then. `chosen` are other projections than those of the catalogue. With `asked_only`
+    nothing is made that nobody has asked for or begun, or that somebody else has finished since.
     """
     chosen = projections(name) if chosen is None else chosen
     told = Told(progress, total=sum(head for _, head in heads_of(datastore, log)))
     with _rebuilding(datastore, chosen, act, segment=segment) as work:
-        makings = [work.begin(projection, log=log) for projection in chosen]
+        wanted = [each for each in chosen if not asked_only or work.is_asked(each)]
+        makings = [work.begin(projection, log=log) for projection in wanted]
         return work.make(makings, told)
 
 
@@ -122,6 +127,8 @@ def drop(datastore: Datastore, *, name: str | None = None, seen: int | None = No
     generations, patience = Generations(datastore), 0.0
     for projection in chosen:
         _require_live(generations.live(projection.label), seen)
+    meant = {each.schema for each in generations.generations([each.label for each in chosen]) if each.state != LIVE}
+    for projection in chosen:
         unfinished = generations.unfinished(projection.label)
         if unfinished is not None:
             generations.fail(unfinished, "dropped")
@@ -129,7 +136,9 @@ def drop(datastore: Datastore, *, name: str | None = None, seen: int | None = No
     with _claimed(generations, chosen, patience=patience):
         for projection in chosen:
             _require_live(generations.live(projection.label), seen)
-        others = [each for each in generations.generations([each.label for each in chosen]) if each.state != LIVE]
+        # One that went live before its maker gave it up has left another behind, which nobody meant.
+        there = generations.generations([each.label for each in chosen])
+        others = [each for each in there if each.state != LIVE and each.schema in meant]
         for generation in others:
             generations.drop(generation)
     return others
@@ -182,10 +191,17 @@ class _Rebuilding:
         self._flipper = Flipper(datastore, connection, self._maker, act=act)
         self._seconds = 0.0
 
+    def is_asked(self, projection: Projection) -> bool:
+        """Say whether a generation is asked for, or was interrupted."""
+        return self._generations.unfinished(projection.label) is not None
+
     def begin(self, projection: Projection, *, log: str | None) -> Making:
-        """Take up the generation that is asked for or was interrupted, unless it is of another week, or ask for one."""
+        """Take up the generation that is asked for or was interrupted, or ask for one.
+
+        Of all weeks it may be, which somebody wants as well; one of another week alone makes room.
+        """
         generation = self._generations.unfinished(projection.label)
-        if generation is not None and generation.week != log:
+        if generation is not None and generation.week not in (None, log):
             self._generations.drop(generation)
             generation = None
         if generation is None:
@@ -203,7 +219,7 @@ class _Rebuilding:
         for making in makings:
             try:
                 done.append(self._finish(making))
-            except (ProjectionStopped, FlipRefused, psycopg.errors.DatatypeMismatch) as error:
+            except _STOPS_ONE as error:
                 self._generations.fail(making.generation, str(error))
                 failed.append(str(error))
         if failed:
@@ -211,21 +227,23 @@ class _Rebuilding:
         return done
 
     def go_back(self, projection: Projection, *, seen: int | None) -> Rebuilt | None:
-        """Let the generation before go live again, unless this act has done so."""
-        live = self._generations.live(projection.label)
-        if self._act.request and live.request == self._act.request:
+        """Let the generation before go live again, unless this act has done so, whatever came after it."""
+        there = self._generations.generations([projection.label])
+        if self._act.request and any(each.request == self._act.request for each in there):
             return None
-        _require_live(live, seen)
+        _require_live(self._generations.live(projection.label), seen)
         kept = self._generations.kept(projection.label)
         if not kept:
             raise NothingKept(f"no generation of {projection.name} is kept")
         latest = max(kept, key=lambda each: (each.changed_at is not None, each.changed_at, each.generation))
         making = Making(projection, replace(latest, week=None), self._heads)
         try:
+            if not self._generations.fits(latest):
+                raise FlipRefused("a release has changed the tables since: drop it, and rebuild")
             self._maker.copy(making)
             self._flipper.catch_up(making)
             return self._go_live(making, self._known(making), began=time.monotonic())
-        except (ProjectionStopped, FlipRefused, psycopg.errors.DatatypeMismatch) as error:
+        except _STOPS_ONE as error:
             why = f"{projection.name} cannot go back to generation {latest.generation}: {error}"
             raise RebuildFailed(why, ()) from error
 

@@ -55,10 +55,14 @@ class Rebuilds:
     def ask(self, *, name: str | None, week: str | None, act: Act) -> list[Generation]:
         """Ask for the next generation of a projection (all unless named): a `Builder` makes it.
 
-        Raises UnknownProjection, LogNotOpen, LogArchived, or ReasonNeeded.
+        Raises UnknownProjection, LogNotOpen, LogArchived, ReasonNeeded, or RebuildRunning where another week alone is
+        being made.
         """
         chosen = projections(name)
         heads_of(self._datastore, week)
+        for each in chosen:
+            if self._asked(each.label, act) is None:
+                self._generations.require_room(each.label, week=week)
         what = "all projections" if name is None else name
         self.note(name=name, week=week, outcome=f"rebuild of {what} asked for, {week or 'all logs'}", act=act)
         return [

@@ -24,13 +24,21 @@ _LOOK_SECONDS: Final = 0.2
 _WEIGHTS: Final[Mapping[str, int]] = {"accounts": 16, "bets": 16, "leaderboard": 16, "journal": 12, "tree": 9}
 
 
+class MakerDied(RebuildFailed):
+    """The process of a rebuild was killed: what it began is taken up by the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to rebuild: the names of projections, one log or all, and on whose word."""
+    """What to rebuild: the names of projections, one log or all, and on whose word.
+
+    With `asked_only` only what is asked for or was interrupted, if it is so still when the processes begin.
+    """
 
     names: tuple[str, ...]
     log: str | None = None
     act: Act = NOBODYS
+    asked_only: bool = False
 
 
 def rebuild_in_processes(
@@ -43,8 +51,8 @@ def rebuild_in_processes(
 ) -> list[Rebuilt]:
     """Rebuild as `rebuild` does, in so many processes, each with a part of the projections.
 
-    Raises what `rebuild` raises; where several processes failed, RebuildFailed for all. When `is_stopped` says so the
-    processes end, and what they began is taken up by the next rebuild.
+    Raises what `rebuild` raises; where several processes failed, RebuildFailed for all; MakerDied where all that failed
+    were killed. When `is_stopped` says so the processes end, and what they began is taken up by the next rebuild.
     """
     parts = _parts(order.names, processes)
     with _running(dsn, order, parts) as running:
@@ -68,7 +76,8 @@ def rebuild_in_processes(
     if len(failed) == 1 and not isinstance(failed[0], RebuildFailed) and not done:
         raise failed[0]
     if failed:
-        raise RebuildFailed("; ".join(map(str, failed)), done)
+        kind = MakerDied if all(isinstance(each, MakerDied) for each in failed) else RebuildFailed
+        raise kind("; ".join(map(str, failed)), done)
     return sorted(done, key=lambda rebuilt: order.names.index(rebuilt.name))
 
 
@@ -106,9 +115,9 @@ def _said(pipe: Connection, running: Mapping[Connection, BaseProcess]) -> tuple[
     """Return how far a process is, what it did, or why it could not."""
     try:
         said: tuple[int, int] | list[Rebuilt] | Exception = pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):
         running[pipe].join()
-        return RebuildFailed(f"the process ended with {running[pipe].exitcode}: rebuild again, and it goes on", ())
+        return MakerDied(f"the process ended with {running[pipe].exitcode}: rebuild again, and it goes on", ())
     return said
 
 
@@ -131,6 +140,7 @@ def _work(pipe: Connection, dsn: str, order: Order, names: Sequence[str]) -> Non
             chosen=[each for each in projections() if each.name in names],
             log=order.log,
             act=order.act,
+            asked_only=order.asked_only,
             progress=lambda done, total: pipe.send((done, total)),
         )
     except Exception as error:

@@ -19,6 +19,7 @@ from projections.catalogue import projections
 from projections.generations import Act
 from projections.rebuild import RebuildFailed
 from projections.rebuilds import ProjectionState, Rebuilds, summary
+from projections.runner import BATCH
 from projections.workers import Order, rebuild_in_processes
 
 BY_HAND: Final = "by hand"
@@ -92,7 +93,8 @@ def rebuild(
     names = tuple(each.name for each in projections(name))
     with _built(context) as (built, dsn), progress_bar("rebuilding") as progress:
         act = _act(built, reason)
-        while built.projections.step():
+        # Others may go on betting all the while: what is left after a whole step is as little as what comes meanwhile.
+        while built.projections.step() >= BATCH:
             pass
         try:
             rebuilt = rebuild_in_processes(dsn, Order(names, log=week, act=act), processes=processes, progress=progress)
