@@ -232,8 +232,9 @@ def apply_change(
 ) -> CaseApplication:
     """Carry out what is proposed, and close the case; bets are settled anew right behind it. Again, it is done once.
 
-    Refused with `nothing_proposed`, `second_operator_needed` and `case_closed`; with `preview_outdated` where the game
-    was settled anew since; with `nothing_changes`, `nothing_to_lift` and `nothing_else_settles`.
+    Refused with `nothing_proposed`, `second_operator_needed` and `case_closed`; with `preview_outdated` where it would
+    do something else by now, as the game was settled anew, bets were placed or a feed spoke; with `nothing_changes`,
+    `nothing_to_lift` and `nothing_else_settles`.
     """
     applied, closed = services.disputes.apply(
         week=_week_of(services, case_id), case_id=case_id, actor=actor_of(operator.id), seen=version_seen(request)

@@ -177,9 +177,12 @@ class PreviewShown(BaseModel):
 
 
 class SettledShown(BaseModel):
-    """What settled a game: the word of a source, `operator` being an operator's."""
+    """What settled a game: the word of a source, `operator` being an operator's.
 
-    source: str
+    `source` is null where an operator's word was released, and another one says the same.
+    """
+
+    source: str | None = Field(examples=["operator"])
     status: str = Field(examples=["final"])
     certainty: str = Field(examples=["official"])
     home_score: int | None

@@ -140,6 +140,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unsound_change": Kind(422, "The change cannot be carried out"),
     "unsound_rules": Kind(422, "The rules cannot be played by"),
     "unsupported_media_type": Kind(415, "The request body is not JSON"),
+    "version_in_use": Kind(409, "The version of the projection is in use"),
     "week_archived": Kind(409, "The week is archived"),
     "week_listed_otherwise": Kind(500, "The week's log is not the one that was final"),
     "week_not_resolved": Kind(409, "Something in the week is not resolved"),

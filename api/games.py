@@ -38,9 +38,10 @@ class GameShown(Shown):
 
     `status`: upcoming; postponed; started; ended, once something settles it; or moved_out of its week. `state` is
     what the ledger holds, scheduled, locked or moved_out; `locked` and `suspended` say why it takes no stakes.
-    `result_status` (final, cancelled, abandoned, postponed or no_result), `certainty` (provisional or official) and
-    the scores are those of the result that counts so far. `resolution` counts what has settled the game, 0 for
-    nothing yet, more than 1 after a correction; `is_settled` once every bet on it is settled under the latest.
+    `result_status` (final, cancelled, abandoned, postponed, no_result or operator), `certainty` (provisional or
+    official) and the scores are those of the result that counts so far. `resolution` counts what has settled bets on
+    the game, 0 for nothing yet: results, corrections, and operators' voids; `is_settled` once there is a result, and
+    every bet on the game is settled under the latest.
     `markets` is null unless it was asked for with `include=markets`.
     """
 
@@ -178,12 +179,14 @@ def shown_game(
 ) -> GameShown:
     """Return a game as clients see it, with what has been settled of it so far."""
     resolution = settlement.resolution if settlement is not None else 0
+    # Before a result an operator's void may be settled, and the other bets still wait for one.
+    has_result = settlement is not None and settlement.status is not None
     completed = settlement.completed_resolution if settlement is not None else 0
     return GameShown.of(
         game,
         status=status_of(game, now),
         resolution=resolution,
-        is_settled=0 < resolution == completed,
+        is_settled=has_result and 0 < resolution == completed,
         markets=markets,
     )
 

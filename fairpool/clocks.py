@@ -51,3 +51,8 @@ def clock_of(data: Path, datastore: Datastore) -> Callable[[], datetime]:
     if not (data / SIMULATED).exists():
         return system_clock
     return lambda: latest(datastore) or system_clock()
+
+
+def leave_simulated_time(data: Path) -> None:
+    """Have a data directory go by the system's clock from now on, as its service does: a standing one would be late."""
+    (data / SIMULATED).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from ledger.weeks import ends_at
 from projections.cases import Cases
 from projections.payments import PaymentsView
 from projections.runner import Runner
+from projections.weeks import Weeks
 
 MANY: Final = 200
 """How many of a kind are listed at most: who has more has another trouble."""
@@ -71,11 +72,14 @@ class Attention:
         self._games = games
         self._cases = Cases(ledger.datastore)
         self._payments = PaymentsView(ledger.datastore)
+        self._weeks = Weeks(ledger.datastore)
 
     def matters(self) -> list[Matter]:
         """Return all that waits, what touches most people first."""
         now = self._ledger.clock()
-        weeks = self._ledger.weeks()
+        # Nothing is to be done about a final week, whose log is not read for that each time.
+        over = {row.week for row in self._weeks.weeks() if row.state == "final"}
+        weeks = [week for week in self._ledger.weeks() if week not in over]
         return [
             *self._silent_sources(),
             *self._stopped_projections(),

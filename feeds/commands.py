@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypedDict
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from ledger import settling
 from ledger.deciding import WeekSealed
 from ledger.facts import Fact
 from ledger.game import IN_PROGRESS
+from ledger.instants import instant_text
 from ledger.ledger import Ledger
 from ledger.recorder import LogArchived
 from ledger.settlement import ConflictingResult, Word
@@ -45,7 +46,13 @@ class UnknownGame(Exception):
     """The message is about a game that was never listed: it is retried when the game appears."""
 
 
-REFUSALS: Final = (UnknownGame, ConflictingResult, LogArchived, WeekSealed)
+class FromTheFuture(Exception):
+    """The message is said at a time that is yet to come: taken now, it would outdate all that comes until then."""
+
+
+AHEAD_MAX: Final = timedelta(days=7)
+"""How far ahead of our clock a message may speak: files of a week are published before it starts."""
+REFUSALS: Final = (UnknownGame, FromTheFuture, ConflictingResult, LogArchived, WeekSealed)
 """What makes a message a dead letter: it cannot be carried out now, and an operator may try it again."""
 
 
@@ -86,6 +93,8 @@ class Commands:
 
         Raises one of the REFUSALS, or Waits for a message of a week that is not open yet.
         """
+        if message.at > (now := self._clock()) + AHEAD_MAX:
+            raise FromTheFuture(f"said at {instant_text(message.at)}, and it is {instant_text(now)}: try it again then")
         self._listings.refresh()
         if self._is_by_confirmer(message):
             return self._confirming.confirm(message)
@@ -100,7 +109,8 @@ class Commands:
         if meant is not None:
             self._flags.raise_flag(
                 "conflicting_result",
-                cause=message.msg_id,
+                # It names both contents: a source that repeats itself, at another time, is no other cause.
+                cause=str(error),
                 source=message.source,
                 week=meant.week,
                 game_id=meant.game_id,

@@ -80,7 +80,9 @@ class Confirming:
         return [fact for listing in near for fact in self._compare(listing, message)]
 
     def _hear(self, message: Telling) -> Said | None:
-        return self._words.keep(subject_of(message.source, message.game_id), message)
+        game = self._words.game(message.source, message.game_id)
+        starts_at = None if game is None else game.starts_at
+        return self._words.keep(subject_of(message.source, message.game_id), message, starts_at=starts_at)
 
     def _compare(self, listing: Listing, message: Message) -> list[Fact]:
         """Give the ledger the primary source's last word, as certain as the two make it together."""
@@ -123,7 +125,7 @@ class Confirming:
         return self._listings.of_teams(game.league, game.home, game.away)
 
     def _flag(self, listing: Listing, said: Said, second: Said) -> None:
-        now, cause = self._clock(), f"{said.revision}/{second.revision}"
+        now, cause = self._clock(), f"{said.revision} {said.status}/{second.revision} {second.status}"
         self._flags.clear(listing.game_id, "sources_disagree", note="they said something else", at=now, but_for=cause)
         self._flags.raise_flag(
             "sources_disagree",

@@ -70,29 +70,31 @@ class DeadLetters:
         The same request changes nothing more. `seen`: the version that the operator looked at. Raises
         UnknownDeadLetter, DeadLetterMoved or DeadLetterResolved.
         """
-        letter = self.letter(id)
-        if self._is_noted(request):
-            return letter
-        _require(letter, {None, DROPPED}, seen=seen)
-        retried = self._ingest.retry(letter.body)
-        self._note(letter, reason=reason, outcome=retried.reason or retried.taken, actor=actor, request=request)
-        self._inbox.tried(id, reason=retried.reason)
-        if retried.taken is not Taken.DEAD:
-            self._inbox.resolve(id, retried.taken, by=actor, why=reason, at=self._ledger.clock())
-        return self.letter(id)
+        with self._inbox.alone_with_letter(id):
+            letter = self.letter(id)
+            if self._is_noted(request):
+                return letter
+            _require(letter, {None, DROPPED}, seen=seen)
+            retried = self._ingest.retry(letter.body)
+            self._note(letter, reason=reason, outcome=retried.reason or retried.taken, actor=actor, request=request)
+            self._inbox.tried(id, reason=retried.reason)
+            if retried.taken is not Taken.DEAD:
+                self._inbox.resolve(id, retried.taken, by=actor, why=reason, at=self._ledger.clock())
+            return self.letter(id)
 
     def drop(self, id: int, *, reason: str, actor: str, request: str, seen: int | None = None) -> DeadLetter:
         """Let go of a letter, which stays readable, and return it; the same request changes nothing more.
 
         Raises UnknownDeadLetter, DeadLetterMoved, DeadLetterResolved or ReasonNeeded.
         """
-        letter = self.letter(id)
-        if letter.resolved == DROPPED and self._is_noted(request):
-            return letter
-        _require(letter, {None}, seen=seen)
-        self._note(letter, reason=reason, outcome=DROPPED, actor=actor, request=request)
-        self._inbox.resolve(id, DROPPED, by=actor, why=reason, at=self._ledger.clock())
-        return self.letter(id)
+        with self._inbox.alone_with_letter(id):
+            letter = self.letter(id)
+            if letter.resolved == DROPPED and self._is_noted(request):
+                return letter
+            _require(letter, {None}, seen=seen)
+            self._note(letter, reason=reason, outcome=DROPPED, actor=actor, request=request)
+            self._inbox.resolve(id, DROPPED, by=actor, why=reason, at=self._ledger.clock())
+            return self.letter(id)
 
     def _is_noted(self, request: str) -> bool:
         asked = self._ledger.desk(OFFICE).ask(

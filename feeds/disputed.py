@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from feeds.receipts import UnknownBet
+from ledger.case import UnknownSubject
 from ledger.events import GameScheduled
 from ledger.facts import fact_of
 from ledger.game import UnknownGame, UnknownMarket
@@ -35,9 +36,12 @@ class Disputed:
     def require_subject(self, week: str, subject: str) -> None:
         """Refuse a case on a game, a market or a bet that is not in the week; the text is judged by the case itself.
 
-        Raises UnknownGame, UnknownMarket or UnknownBet, which name the week that has it.
+        Raises UnknownGame, UnknownMarket or UnknownBet, which name the week that has it; UnknownSubject where the
+        subject is another week.
         """
         kind, _, name = subject.partition(":")
+        if kind == "week" and name != week:
+            raise UnknownSubject(f"{subject!r} is another week than {week}: open the case there")
         find = {"game": self.game, "market": self.game_of_market, "bet": self.game_of_bet}.get(kind)
         if find is not None and _is_id(name):
             find(week, UUID(name))

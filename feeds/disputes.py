@@ -7,7 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from ledger import disputing, settling
+from ledger.aggregate import LedgerError
 from ledger.case import PreviewOutdated
+from ledger.disputing import Look
 from ledger.events import CaseClosed, CaseProposed
 from ledger.facts import Fact, fact_of
 from ledger.ledger import Ledger
@@ -99,10 +101,16 @@ class Disputes:
     def apply(self, *, week: str, case_id: UUID, actor: str, seen: int | None = None) -> list[Fact]:
         """Carry out what was proposed; the settler does the rest.
 
-        Raises PreviewOutdated, too, where bets that a void would name were placed since its preview.
+        Raises PreviewOutdated, too, where it would no longer do what its preview showed, and what refuses a preview.
         """
-        self._look_again(week, case_id)
-        return disputing.apply(self._ledger, week=week, case_id=case_id, actor=actor, seen=seen).result()
+        look = None
+        try:
+            look = self._look_again(week, case_id)
+        except LedgerError:
+            # Somebody else may have applied it between two reads: then theirs is the answer.
+            if not isinstance(self._history(week, case_id)[-1].event, CaseClosed):
+                raise
+        return disputing.apply(self._ledger, week=week, case_id=case_id, actor=actor, seen=seen, look=look).result()
 
     def close(
         self, *, week: str, case_id: UUID, outcome: str, actor: str, request: str, seen: int | None = None
@@ -121,22 +129,30 @@ class Disputes:
             time.sleep(_POLL_SECONDS)
         return True
 
-    def _look_again(self, week: str, case_id: UUID) -> None:
-        """Refuse a void that would name other bets than its preview: a market may take stakes between the two."""
-        facts = [fact_of(record) for record in self._ledger.recorder(week).read_streams([case_id])]
+    def _look_again(self, week: str, case_id: UUID) -> Look | None:
+        """Preview once more what is about to be applied, and refuse it where it would do something else by now.
+
+        Bets may have been placed since, or a feed may have said beside an operator's result what a release of that
+        would leave. Once the week is final nothing moves, whatever the proposal was.
+        """
+        facts = self._history(week, case_id)
         proposed = [fact.event for fact in facts if isinstance(fact.event, CaseProposed)]
         if not proposed or isinstance(facts[-1].event, CaseClosed):
-            return
-        change = Proposal.parse(proposed[-1].change).change
-        if change.kind == "void" and self.preview(week=week, change=change).preview_hash != proposed[-1].preview_hash:
+            return None
+        preview = self.preview(week=week, change=Proposal.parse(proposed[-1].change).change)
+        if preview.preview_hash != proposed[-1].preview_hash and not preview.is_final:
             raise PreviewOutdated(
-                f"case {case_id}: its preview is outdated, as bets were placed since: "
-                "suspend the market, then preview and propose again"
+                f"case {case_id}: its preview is outdated, as bets were placed or a feed spoke since: preview and "
+                "propose again; where the game still takes stakes, suspend the market before that"
             )
+        return Look(preview.position, preview.words)
 
     def _proposed(self, week: str, case_id: UUID, change: Change, request: str) -> Fact | None:
         """Return what a request proposed the first time: asked again later, its preview would be another one."""
-        for fact in map(fact_of, self._ledger.recorder(week).read_streams([case_id])):
+        for fact in self._history(week, case_id):
             if isinstance(fact.event, CaseProposed) and fact.request == request:
                 return fact if Proposal.parse(fact.event.change).change == change else None
         return None
+
+    def _history(self, week: str, case_id: UUID) -> list[Fact]:
+        return [fact_of(record) for record in self._ledger.recorder(week).read_streams([case_id])]

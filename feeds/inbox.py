@@ -92,6 +92,21 @@ class Inbox:
             finally:
                 cursor.execute(self._sql["unlock_game"], game)
 
+    @contextmanager
+    def alone_with_letter(self, id_: int) -> Iterator[None]:
+        """Keep a dead letter to oneself, among all processes; raises psycopg.errors.LockNotAvailable as above."""
+        # No source has an empty name.
+        letter = {"source": "", "game_id": f"dead-letter/{id_}"}
+        with self._datastore.connection() as connection:
+            cursor = cursor_on(connection)
+            try:
+                with connection.pipeline():
+                    cursor.execute(self._sql["lock_patience"], {"patience": f"{self._patience_seconds}s"})
+                    cursor.execute(self._sql["lock_game"], letter)
+                yield
+            finally:
+                cursor.execute(self._sql["unlock_game"], letter)
+
     def is_outdated(self, message: Message, *, body: bytes) -> bool:
         """Say whether the message was taken before, or a later one that speaks of the same was."""
         [(outdated,)] = self._run("is_outdated", **_sameness(message, body))
@@ -124,7 +139,7 @@ class Inbox:
         return Announced(game, waits_for)
 
     def waiting_games(self, weeks: list[str]) -> list[bytes]:
-        """Return the listing messages that wait for one of some weeks, oldest first."""
+        """Return the listing messages of games of which something waits for one of some weeks, oldest first."""
         return [bytes(body) for (body,) in self._run("waiting_games", weeks=weeks)]
 
     def waiting_of_game(self, game: GameMessage) -> list[bytes]:

@@ -36,8 +36,12 @@ SELECT body, waits_for FROM feed_messages
 WHERE source = %(source)s AND game_id = %(game_id)s AND topic = 'game'
 
 -- name: waiting_games
--- The listing messages that wait for one of some weeks, oldest first.
-SELECT body FROM feed_messages WHERE topic = 'game' AND waits_for = ANY (%(weeks)s) ORDER BY at, game_id, source
+-- The listing messages of games of which something waits for one of some weeks, oldest first. One that does not wait
+-- itself was taken, and an outage cut off what follows from it.
+SELECT body FROM feed_messages
+WHERE topic = 'game' AND (waits_for IS NULL OR waits_for = ANY (%(weeks)s))
+  AND (source, game_id) IN (SELECT source, game_id FROM feed_messages WHERE waits_for = ANY (%(weeks)s))
+ORDER BY at, game_id, source
 
 -- name: waiting_of_game
 -- What else waits of a game, oldest first.
@@ -57,10 +61,10 @@ SELECT id, body FROM dead_letters
 WHERE source = %(source)s AND game_id = %(game_id)s AND resolved IS NULL ORDER BY id
 
 -- name: resolve
--- Notes what became of a dead letter.
+-- Notes what became of a dead letter; that stands, but one that was dropped may still be applied.
 UPDATE dead_letters
 SET resolved = %(resolved)s, resolved_at = %(at)s, resolved_by = %(by)s, resolved_why = %(why)s
-WHERE id = %(id)s
+WHERE id = %(id)s AND (resolved IS NULL OR resolved = 'dropped' AND %(resolved)s <> 'dropped')
 
 -- name: tried
 -- Counts that a dead letter was tried again, and keeps why it still is one.

@@ -98,17 +98,10 @@ class Ingest:
         """Take a dead letter again, as it would be if it came now; raises only what an outage is."""
         try:
             message = parse(body)
-            with self._one_at_a_time, self._inbox.alone_with(message, body=body) as is_outdated:
-                return Retried(Taken.REPEATED if is_outdated else self._apply(message, body=body))
         except UnreadableMessage as error:
             return Retried(Taken.DEAD, error.reason)
-        except REFUSALS as error:
-            return Retried(Taken.DEAD, str(error))
-        except OUTAGES:
-            raise
-        except Exception as error:
-            _log.exception("a dead letter failed again")
-            return Retried(Taken.DEAD, f"{type(error).__name__}: {error}")
+        with self._one_at_a_time, self._inbox.alone_with(message, body=body) as is_outdated:
+            return Retried(Taken.REPEATED) if is_outdated else self._apply_kept(message, body=body)
 
     def bury(self, body: bytes, *, subject: str, reason: str) -> None:
         """Keep a message as a dead letter."""
@@ -123,14 +116,23 @@ class Ingest:
         with self._one_at_a_time:
             self._ear.hear(message.source, said_at=message.at, now=self._clock())
             with self._inbox.alone_with(message, body=body) as is_outdated:
-                return Taken.REPEATED if is_outdated else self._apply_or_bury(message, body=body, subject=subject)
+                if not is_outdated:
+                    return self._apply_or_bury(message, body=body, subject=subject)
+                if isinstance(message, GameMessage):
+                    # It comes again where an outage cut off what follows from it.
+                    self._follow_up(message)
+                return Taken.REPEATED
 
     def _take_waiting(self, message: Message, *, body: bytes) -> None:
         with self._inbox.alone_with(message, body=body):
             announced = self._inbox.announced(message)
             # Another process may have been faster, and a later message may have taken its place.
-            if announced is not None and announced.waits_for is not None and announced.game == message:
-                self._apply_or_bury(message, body=body, subject="waited for its week")
+            if announced is None or announced.game != message:
+                return
+            if announced.waits_for is not None:
+                self._apply_waiting(message, body=body)
+            elif isinstance(message, GameMessage):
+                self._follow_up(message)
 
     def _apply_or_bury(self, message: Message, *, body: bytes, subject: str) -> Taken:
         try:
@@ -138,6 +140,25 @@ class Ingest:
         except REFUSALS as error:
             self.bury(body, subject=subject, reason=str(error))
             return Taken.DEAD
+
+    def _apply_waiting(self, message: Message, *, body: bytes) -> None:
+        """Apply what waited; what cannot be applied waits no longer, and is a dead letter."""
+        tried = self._apply_kept(message, body=body)
+        if tried.reason is not None:
+            self.bury(body, subject="waited for its week", reason=tried.reason)
+            self._inbox.forget(message)
+
+    def _apply_kept(self, message: Message, *, body: bytes) -> Retried:
+        """Apply a message that was kept, so that one which fails keeps no other back; raises only what an outage is."""
+        try:
+            return Retried(self._apply(message, body=body))
+        except REFUSALS as error:
+            return Retried(Taken.DEAD, str(error))
+        except OUTAGES:
+            raise
+        except Exception as error:
+            _log.exception("a message that was kept has failed")
+            return Retried(Taken.DEAD, f"{type(error).__name__}: {error}")
 
     def _apply(self, message: Message, *, body: bytes) -> Taken:
         """Carry a message out, and what came before its game; raises one of the REFUSALS."""
@@ -157,12 +178,10 @@ class Ingest:
     def _follow_up(self, game: GameMessage) -> None:
         """Apply what came before the game could be listed."""
         for body in self._inbox.waiting_of_game(game):
-            waiting = parse(body)
-            if self._apply_or_bury(waiting, body=body, subject="waited for its week") is Taken.DEAD:
-                self._inbox.forget(waiting)
+            self._apply_waiting(parse(body), body=body)
         for id_, body in self._inbox.unresolved_of_game(game):
-            message, subject = parse(body), f"retry of dead letter {id_}"
+            message = parse(body)
             is_outdated = self._inbox.is_outdated(message, body=body)
-            taken = Taken.REPEATED if is_outdated else self._apply_or_bury(message, body=body, subject=subject)
+            taken = Taken.REPEATED if is_outdated else self._apply_kept(message, body=body).taken
             if taken is not Taken.DEAD:
                 self._inbox.resolve(id_, taken, by="feed", why="its game was listed", at=self._clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from ledger.events import Event, GameMovedOut, GameRescheduled, GameScheduled, W
 from ledger.facts import fact_of
 from ledger.ids import game_id
 from ledger.ledger import Ledger
+from ledger.recorder import LogArchived
 
 _TOPICS = (GameScheduled.TOPIC, GameRescheduled.TOPIC, GameMovedOut.TOPIC, WeekFinalised.TOPIC)
 
@@ -46,9 +48,9 @@ class Listings:
         for week in self._ledger.weeks():
             if week in self._over:
                 continue
-            for record in self._ledger.recorder(week).read_topics(*_TOPICS, after=self._read_to.get(week, 0)):
-                self._apply(week, record.stream, fact_of(record).event)
-                self._read_to[week] = record.position
+            # A week may leave the database meanwhile: that is no trouble of the message at hand.
+            with suppress(LogArchived):
+                self._read(week)
 
     def of(self, source: str, external_id: str) -> Sequence[Listing]:
         """Return the listings of a feed's id in order of their start, those that moved out of their week first."""
@@ -77,6 +79,11 @@ class Listings:
         """Return the id of a new listing."""
         listed = sum(listing.week == week for listing in self.of(source, external_id))
         return game_id(week, source, external_id, listed + 1)
+
+    def _read(self, week: str) -> None:
+        for record in self._ledger.recorder(week).read_topics(*_TOPICS, after=self._read_to.get(week, 0)):
+            self._apply(week, record.stream, fact_of(record).event)
+            self._read_to[week] = record.position
 
     def _apply(self, week: str, stream: UUID, event: Event) -> None:
         match event:

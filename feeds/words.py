@@ -103,13 +103,16 @@ class Words:
         self._datastore = datastore
         self._sql = queries("feeds", "words.sql")
 
-    def keep(self, subject: str, message: Telling) -> Said | None:
+    def keep(self, subject: str, message: Telling, *, starts_at: datetime | None = None) -> Said | None:
         """Keep what a source says now, and return it; None where it said something later before.
 
         What it said last is returned again, as nobody knows what became of it. A status speaks at the source's latest
-        revision, and after its result. Raises ConflictingResult where one revision has two contents.
+        revision, and after its result. What it said before the game `starts_at` outdates nothing that it says after
+        that: ids return. Raises ConflictingResult where one revision has two contents.
         """
         known = self.word(subject)
+        if known is not None and starts_at is not None and known.said_at < starts_at <= message.at:
+            known = None
         said = _said(message, 0 if known is None else known.revision)
         if known is not None and said.order <= known.order:
             if said.order == known.order and said.content != known.content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from ledger.proposal import Proposal
 
 _NAMED: Final = ("week", "projection", "dead-letter", "source")
 _WITH_ID: Final = ("game", "market", "bet")
+WORDS_MAX: Final = 500
+# Controls, halves of surrogate pairs and line separators: a read model, a list or a terminal would choke on them.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class UnknownCase(LedgerError):
@@ -28,7 +32,7 @@ class UnknownSubject(LedgerError):
 
 
 class ReasonNeeded(LedgerError):
-    """What an operator does is kept with a reason, and none was given."""
+    """What an operator does is kept with a reason in a line of text, and none was given."""
 
     code = "reason_needed"
 
@@ -97,8 +101,7 @@ class Case(Aggregate):
         if first is not None:
             return first
         _require_subject(subject)
-        if not opening.reason:
-            raise ReasonNeeded(f"a case on {subject} needs a reason: everybody can read it with the log")
+        require_words(opening.reason, f"a case on {subject} needs a reason")
         return self.trigger(opening)
 
     def propose(self, proposal: Proposal, *, preview_hash: str, seen: int | None = None) -> Fact:
@@ -198,9 +201,19 @@ class Case(Aggregate):
         self._answers[fact.event.TOPIC, fact.request] = fact
 
 
+def require_words(text: str, why: str) -> None:
+    """Refuse what is no line of at most 500 characters that everybody can read with the log; raises ReasonNeeded."""
+    if not text.strip() or not _is_line(text):
+        raise ReasonNeeded(f"{why}, for everybody to read: one line of 1 to {WORDS_MAX} printable characters")
+
+
+def _is_line(text: str) -> bool:
+    return len(text) <= WORDS_MAX and not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
+
+
 def _require_subject(subject: str) -> None:
     kind, _, name = subject.partition(":")
-    if (kind in _NAMED and name) or (kind in _WITH_ID and _is_id(name)):
+    if (kind in _NAMED and name and _is_line(name)) or (kind in _WITH_ID and _is_id(name)):
         return
     raise UnknownSubject(
         f"{subject!r} is nothing that a case can be about: name one as {':<id>, '.join(_WITH_ID)}:<id>, "

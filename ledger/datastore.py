@@ -12,6 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, tuple_row
 
 SERVICE_ROLE = "fairpool_service"
+# The server notices within half a minute that a client's machine is gone, and lets go of the locks that it held; left
+# alone, it would after two hours.
+_LET_GO = "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 
 
 class Datastore(PostgresDatastore):
@@ -32,7 +35,8 @@ class Datastore(PostgresDatastore):
         assert isinstance(self.pool.kwargs, dict)
         # A dead peer shows after five seconds, not after the minutes that TCP would wait.
         self.pool.kwargs |= {"tcp_user_timeout": 5_000, **parts}
-        self.pool.kwargs |= {"options": f"{parts.get('options', '')} -c role={SERVICE_ROLE} -c timezone=UTC"}
+        session = f"-c role={SERVICE_ROLE} -c timezone=UTC {_LET_GO}"
+        self.pool.kwargs |= {"options": f"{parts.get('options', '')} {session}"}
 
     def register_type_adapters(self) -> None:
         """Ask for no types: the library's composite of an event is not in our schema, and each recorder would look."""

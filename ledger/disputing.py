@@ -6,15 +6,29 @@ is the version of the case that the operator has seen: where something was done 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.aggregate import LedgerError
 from ledger.book import Decision
-from ledger.facts import Fact
+from ledger.case import PreviewOutdated, require_words
+from ledger.events import StakePlaced
+from ledger.facts import Fact, fact_of
+from ledger.game import Game
 from ledger.ledger import Ledger
 from ledger.proposal import Proposal
+from ledger.recorder import LogRecorder
 from ledger.rulings import carry_out, require_sound
+from ledger.settlement import Settlement, Word
+
+
+class Look(NamedTuple):
+    """What the effect of a change was shown on: the log up to a position, and all words about the game in it."""
+
+    position: int
+    words: Mapping[str, Word]
 
 
 class NothingChanges(LedgerError):
@@ -70,11 +84,14 @@ def approve(
     return ledger.desk(week).ask(decide, actor=actor, request=request)
 
 
-def apply(ledger: Ledger, *, week: str, case_id: UUID, actor: str, seen: int | None = None) -> Future[list[Fact]]:
+def apply(
+    ledger: Ledger, *, week: str, case_id: UUID, actor: str, seen: int | None = None, look: Look | None = None
+) -> Future[list[Fact]]:
     """Carry out what was proposed, in one append with the case's end; returns the CaseApplied and the CaseClosed.
 
-    Once the week is final the ruling is recorded, and moves nothing. The request of all that happens is `case/<id>`,
-    so that everybody finds the case of a ruling. Raises UnknownCase, CaseNotOpen, NothingProposed,
+    With a `look`, raises PreviewOutdated where more than that is behind the ruling, even if the resolution has not
+    moved. Once the week is final the ruling is recorded, and moves nothing. The request of all that happens is
+    `case/<id>`, so that everybody finds the case of a ruling. Raises UnknownCase, CaseNotOpen, NothingProposed,
     SecondOperatorNeeded, PreviewOutdated, NothingToLift, NothingElseSettles or NothingChanges.
     """
 
@@ -85,6 +102,10 @@ def apply(ledger: Ledger, *, week: str, case_id: UUID, actor: str, seen: int | N
         change, final = case.proposal.change, on.week().finalised is not None
         game, settlement = on.listed_game(change.game_id), on.settlement(change.game_id)
         case.require_ready(resolution=settlement.resolution, seen=seen)
+        if look is not None and not final and _has_moved(on, look, game, settlement, ledger.recorder(week)):
+            raise PreviewOutdated(
+                f"case {case_id}: a bet on game {game.id}, or a word about it, came just now: try again"
+            )
         ruling = carry_out(
             change, case_id=case_id, game=game, settlement=settlement, rules=on.week().rules, final=final
         )
@@ -92,15 +113,29 @@ def apply(ledger: Ledger, *, week: str, case_id: UUID, actor: str, seen: int | N
             raise NothingChanges(f"case {case_id}: game {game.id} is as proposed already: close the case")
         return case.conclude(outcome="recorded" if final else "applied")
 
-    return ledger.desk(week).ask(decide, actor=actor, request=f"case/{case_id}")
+    # With a look it is decided alone, because it rests on the bets on the game, whoever places them.
+    return ledger.desk(week).ask(decide, actor=actor, request=f"case/{case_id}", alone=look is not None)
+
+
+def _has_moved(on: Decision, look: Look, game: Game, settlement: Settlement, recorder: LogRecorder) -> bool:
+    """Say whether a bet on a game or a word about it has come since a look at it."""
+    if settlement.words != look.words:
+        return True
+    if settlement.settling is not None:
+        # It was settled at the look, and took no stakes from then on.
+        return False
+    since = recorder.read_all(after=look.position, until=on.known)
+    stakes = (fact_of(record).event for record in since if record.topic == StakePlaced.TOPIC)
+    return any(isinstance(stake, StakePlaced) and stake.game_id == game.id for stake in stakes)
 
 
 def close_case(
     ledger: Ledger, *, week: str, case_id: UUID, outcome: str, actor: str, request: str, seen: int | None = None
 ) -> Future[Fact]:
-    """Close a case without a change; `outcome` says why. Raises UnknownCase, CaseNotOpen or KeyReused."""
+    """Close a case without a change; `outcome` says why. Raises UnknownCase, CaseNotOpen, KeyReused or ReasonNeeded."""
 
     def decide(on: Decision) -> Fact:
+        require_words(outcome, f"the end of case {case_id} needs a reason")
         return on.case(case_id).close(outcome=outcome, seen=seen)
 
     return ledger.desk(week).ask(decide, actor=actor, request=request)

@@ -112,6 +112,7 @@ class Game(Aggregate):
         self.markets: dict[str, Market] = {}
         self.three_way_odds: set[UUID] = set()
         self.suspended: str | None = None
+        self.is_held = False
         self.locked: str | None = None
         self.started_at: Instant | None = None
         self.moved_out = False
@@ -154,8 +155,16 @@ class Game(Aggregate):
         if self.locked == SCHEDULED_START:
             self.trigger(GameUnlocked(why="rescheduled"))
         if was_postponed:
-            self.trigger(MarketReopened(market_id=None, why="rescheduled"))
+            self._reopen_after_postponement()
         return moved
+
+    def _reopen_after_postponement(self) -> None:
+        """Open all markets, but for what an operator stopped."""
+        held = [each.market_id for each in self.markets.values() if each.suspended == BY_OPERATOR]
+        is_held = self.is_held
+        self.trigger(MarketReopened(market_id=None, why="rescheduled"))
+        for stopped in [None, *held] if is_held else held:
+            self.trigger(MarketSuspended(market_id=stopped, why=BY_OPERATOR))
 
     def move_out(self, *, starts_at: datetime) -> Fact | None:
         """End this listing: the start is no longer in the week."""
@@ -275,10 +284,13 @@ class Game(Aggregate):
                     self.three_way_odds.add(event.odds_id)
             case MarketSuspended(market_id=None, why=why):
                 self.suspended = why
+                # It stays so while it is called off, and until an operator lets it go on.
+                self.is_held = self.is_held or why == BY_OPERATOR
             case MarketSuspended(market_id=stopped, why=why):
                 self._by_id(stopped).suspended = why
             case MarketReopened(market_id=None):
                 self.suspended = None
+                self.is_held = False
                 for market in self.markets.values():
                     market.suspended = None
             case MarketReopened(market_id=reopened):

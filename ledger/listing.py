@@ -10,7 +10,7 @@ from uuid import UUID
 from ledger.book import Decision
 from ledger.cases import note
 from ledger.facts import Fact
-from ledger.game import BY_OPERATOR, POSTPONED, SCHEDULED_START, Game, GameMoved
+from ledger.game import BY_OPERATOR, POSTPONED, SCHEDULED_START, SOURCE_SILENT, Game, GameMoved
 from ledger.ledger import Ledger
 from ledger.settlement import Settlement, Word
 from ledger.week import Week
@@ -140,12 +140,15 @@ def reopen(
 ) -> Change:
     """Let stakes go on; with `stopped_for`, only where that is why they are stopped.
 
-    What an operator stopped goes on when an operator says so: `reason` and `seen` are those of `suspend`.
+    What an operator stopped goes on when an operator says so: `reason` and `seen` are those of `suspend`. What was
+    stopped because a source is silent goes on for nobody's old word that it is open.
     """
 
     def change(game: Game) -> Fact | None:
         stopped = game.stopped_for(market)
-        if (stopped == BY_OPERATOR and reason is None) or (stopped_for is not None and stopped != stopped_for):
+        if reason is None and stopped in (BY_OPERATOR, SOURCE_SILENT) and stopped != stopped_for:
+            return None
+        if stopped_for is not None and stopped != stopped_for:
             return None
         return game.reopen(market=market, why=why)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ledger import listing, settling
 from ledger.aggregate import LedgerError
+from ledger.events import Regulation
 from ledger.facts import Fact
 from ledger.game import IN_PROGRESS, Game
 from ledger.proposal import Change
@@ -16,6 +17,7 @@ from ledger.rules import Rules
 from ledger.settlement import OPERATOR, Settlement, Word
 
 STATUSES: Final = ("final", "cancelled", "abandoned", "operator")
+SCORE_MAX: Final = 10_000
 _USES: Final[Mapping[str, tuple[str, ...]]] = {
     "result": ("status", "home_score", "away_score", "regulation"),
     "start": ("started_at",),
@@ -108,9 +110,17 @@ def _fault_of_result(change: Change) -> str | None:
         scores += [change.regulation.home, change.regulation.away]
     if change.status != "final":
         return None if scores == [None, None] else f"a game that is {change.status} has no score"
-    if any(score is None or score < 0 for score in scores):
-        return "a final result needs home_score and away_score, none below zero"
+    if any(score is None or not 0 <= score <= SCORE_MAX for score in scores):
+        return f"a final result needs home_score and away_score, from 0 to {SCORE_MAX}"
+    if change.regulation is not None and _is_undone(change.regulation, change):
+        return "no side has fewer points in the end than after regulation"
     return None
+
+
+def _is_undone(regulation: Regulation, change: Change) -> bool:
+    assert change.home_score is not None
+    assert change.away_score is not None
+    return regulation.home > change.home_score or regulation.away > change.away_score
 
 
 def _fault_of_void(change: Change, at: datetime) -> str | None:
@@ -119,7 +129,8 @@ def _fault_of_void(change: Change, at: datetime) -> str | None:
         return "it names no bets: give market_id, bet_id, placed_from or placed_until (for all, a result `operator`)"
     if first is not None and end is not None and first >= end:
         return f"no bet is placed at or after {first} and before {end}"
-    return _fault_of_instant(end, at)
+    # Bets to come are not named: who names them only would be shown none, and void those that come meanwhile.
+    return _fault_of_instant(first, at) or _fault_of_instant(end, at)
 
 
 def _fault_of_start(change: Change, at: datetime) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from ledger.instants import instant_text
 
@@ -25,5 +25,12 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("in UTC this lies outside the years 1 to 9999") from error
 
 
-GivenMoment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _as_text(moment: object) -> object:
+    # A number would be read as seconds since 1970 or, above some size, as milliseconds: nobody is told which.
+    if isinstance(moment, int | float) or (isinstance(moment, str) and ":" not in moment):
+        raise ValueError("write a time such as 2026-11-16T05:00:00Z")
+    return moment
+
+
+GivenMoment = Annotated[AwareDatetime, BeforeValidator(_as_text), AfterValidator(_in_utc)]
 """An instant as a client sends it, in whichever zone."""

@@ -46,7 +46,8 @@ class MarketChanged(BaseModel):
 class GameSettled(BaseModel):
     """All bets on a game are settled under a resolution: 1, and more after each correction of the result.
 
-    `bets` counts them, `paid` is what they were paid, in credits, the stakes included.
+    `bets` counts them, `paid` is what they were paid, in credits, the stakes included. Before there is a result an
+    operator's void may be settled: then they are those that it names, and `result_status` is null.
     """
 
     model_config = ConfigDict(frozen=True)

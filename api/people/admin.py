@@ -28,7 +28,8 @@ from api.services import ServicesDep
 router = APIRouter(prefix="/admin/players", tags=["admin"])
 
 _NOTES_SHOWN: Final = 200
-_REASON: Final = r"\S"
+# A line with something to read on it: what operators do is told in lists and logs.
+_REASON: Final = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=_REASON, examples=["ticket 4711"])]
 WhyLook = Annotated[
     str | None, Query(alias="reason", max_length=500, description="Why you look, for the log that the player can read.")

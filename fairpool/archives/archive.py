@@ -17,7 +17,7 @@ from fairpool.exports.export import MANIFEST, export_folder
 from fairpool.exports.manifest import Manifest
 from fairpool.exports.published import published
 from fairpool.verifying.manifests import read_manifest
-from fairpool.verifying.verified import Progress
+from fairpool.verifying.verified import NotVerifiable, Progress
 from feeds.extending import CheckpointRefused
 from ledger import closing
 from ledger.archives import Archive
@@ -45,7 +45,9 @@ def archive(
     archives = keeping.ledger.archives
     with Partitions.alone(keeping.dsn) as partitions:
         found = archives.archive(week)
-        if found is None or not found.is_away:
+        if found is not None and found.is_away:
+            tell(f"{week} has left the database already: nothing is exported")
+        else:
             _require_ready(keeping, week)
             made = _prepare(keeping, week, folder, reason=reason, actor=actor, progress=progress, tell=tell)
             tell(f"dropping the events of {week}")
@@ -67,7 +69,10 @@ def _prepare(
     tell(f"signing {week} at {head.position}")
     root = _signed_root(keeping, week, head.position)
     tell(f"exporting {week} to {folder}")
-    manifest = _export(keeping, week, folder, progress)
+    try:
+        manifest = _export(keeping, week, folder, progress)
+    except (NotVerifiable, OSError) as error:
+        raise NotArchivable(f"{folder} cannot take the export: {error}; {week} stays in the database") from error
     tell(f"verifying {folder}")
     verifier = keeping.exports(folder, week, keys=keeping.known_keys())
     size, found = require_sound(verifier, week, progress=progress)

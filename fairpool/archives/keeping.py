@@ -96,8 +96,9 @@ def require_sound(verifier: ExportVerifier, log: str, *, progress: Progress) -> 
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of a folder's files, its own and its parent's as durable as what is in them."""
-    for each in (folder, *folder.resolve().parents[:2]):
+    """Make the names of a folder's files, and those of the folders that were made for it, as durable as their bytes."""
+    # Whoever makes a folder may read it; above may be some that only root can read, which stood there before.
+    for each in (folder, *(parent for parent in folder.resolve().parents if os.access(parent, os.R_OK))):
         handle = os.open(each, os.O_RDONLY)
         try:
             os.fsync(handle)

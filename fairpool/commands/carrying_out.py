@@ -18,15 +18,31 @@ from fairpool.servers import database
 from feeds.disputed import Disputed
 from feeds.disputes import Disputes
 from ledger import ids, settling
+from ledger.account import KeyReused
 from ledger.case import PreviewOutdated
 from ledger.casebook import Casebook
 from ledger.disputing import NothingChanges
-from ledger.events import BetLost, BetWon, CaseClosed, CaseOpened, CaseProposed, PayoutCorrected, StakeReturned
+from ledger.events import (
+    BetLost,
+    BetWon,
+    CaseApplied,
+    CaseClosed,
+    CaseOpened,
+    CaseProposed,
+    PayoutCorrected,
+    StakeReturned,
+)
 from ledger.facts import Fact, fact_of
 from ledger.ids import position_token
+from ledger.mendable import Mendable
 from ledger.proposal import Change, Proposal
+from ledger.settlement import OPERATOR, NothingToLift
 from projections.effects import Preview
 from projections.previews import Previews
+
+
+class ProposedAlready(Mendable):
+    """A case on the same change is open, and was opened for another reason."""
 
 
 class Settled(NamedTuple):
@@ -72,12 +88,22 @@ class CaseWork:
         return self.disputes.proposal(preview).needs_approval
 
     def propose(self, preview: Preview, *, reason: str, operator: Operator) -> Fact:
-        """Open a case and propose what was previewed in it. Interrupted and asked again, it goes on in that case."""
+        """Open a case and propose what was previewed in it. Interrupted and asked again, it goes on in that case.
+
+        Raises ProposedAlready where that case was opened for another reason.
+        """
         request = self._request(preview)
         subject = f"game:{preview.change.game_id}"
-        opened = self.disputes.open(
-            week=preview.week, subject=subject, reason=reason, actor=operator.actor, request=request
-        )
+        try:
+            opened = self.disputes.open(
+                week=preview.week, subject=subject, reason=reason, actor=operator.actor, request=request
+            )
+        except KeyReused as error:
+            case_id = ids.case_id(preview.week, request)
+            raise ProposedAlready(
+                f"case {case_id} is open on the same change, for another reason: `fairpool dispute show {case_id}`, "
+                "then approve and apply it, or close it"
+            ) from error
         return self.disputes.propose(
             week=preview.week,
             case_id=opened.stream,
@@ -102,14 +128,14 @@ class CaseWork:
     def apply(self, case_id: UUID, *, operator: Operator) -> Applied:
         """Carry out what is proposed in a case, and settle the bets; again, it is done once.
 
-        A proposal that cannot be carried out any more, or would change nothing, ends its case: raises PreviewOutdated
-        or NothingChanges.
+        A proposal that cannot be carried out any more, or would change nothing, ends its case: raises PreviewOutdated,
+        NothingChanges or NothingToLift.
         """
         proposed = self.proposed(case_id)
         week = proposed.log
         try:
             _, closed = self.disputes.apply(week=week, case_id=case_id, actor=operator.actor)
-        except (NothingChanges, PreviewOutdated) as error:
+        except (NothingChanges, NothingToLift, PreviewOutdated) as error:
             self.close(case_id, outcome=f"not applied: {error.code}", operator=operator)
             raise
         assert isinstance(closed.event, CaseClosed)
@@ -134,6 +160,28 @@ class CaseWork:
     def proposed(self, case_id: UUID) -> Fact:
         """Return the last CaseProposed of a case; raises UnknownCase or NothingProposed."""
         return self.casebook.proposed(case_id)
+
+    def applied(self, case_id: UUID) -> Fact:
+        """Return the CaseProposed that was carried out in a case, a void or a result that stands.
+
+        Raises NothingToLift for other cases: the ruling of another one must not be taken for theirs.
+        """
+        proposed = self.proposed(case_id)
+        is_applied = any(isinstance(fact.event, CaseApplied) for fact in self.history(case_id))
+        change = proposal_of(proposed).change
+        if is_applied and (change.kind == "void" or (change.kind == "result" and self._stands(proposed.log, change))):
+            return proposed
+        raise NothingToLift(f"case {case_id} applied no void and no result that could be taken back, or none stands")
+
+    def _stands(self, week: str, change: Change) -> bool:
+        """Say whether the operator's word on a game is that of a change, and not of a later one."""
+        word = (
+            self.built.ledger.desk(week)
+            .ask(lambda on: on.settlement(change.game_id).words.get(OPERATOR), actor="operator", request="look")
+            .result()
+        )
+        said = (change.status, change.home_score, change.away_score)
+        return word is not None and (word.status, word.home_score, word.away_score) == said
 
     def _request(self, preview: Preview) -> str:
         """Return the request under which this change of the game, as it is settled now, is proposed.

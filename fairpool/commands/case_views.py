@@ -109,4 +109,5 @@ def _settled(text: str) -> str:
     """Return what settles a game, kept as JSON, in words."""
     word: dict[str, Any] = json.loads(text)
     score = f", {word['home_score']}-{word['away_score']}" if word["status"] == "final" else ""
-    return f"{word['status']}{score}, by {word['source']} ({word['certainty']})"
+    source = word["source"] or "the feed, as an operator had said"
+    return f"{word['status']}{score}, by {source} ({word['certainty']})"

@@ -160,7 +160,7 @@ def lift(
 ) -> None:
     """Take back what a case ruled: a void is lifted, an operator's result released."""
     with signed_in(context, operator) as (found, who):
-        ruled = found.proposed(case_id)
+        ruled = found.applied(case_id)
         change = proposal_of(ruled).change
         lifts = Change(kind="lift", game_id=change.game_id, lifts=case_id if change.kind == "void" else None)
         _carry_out(context, found, who, ruled.log, lifts, reason=reason, yes=yes, as_json=as_json)

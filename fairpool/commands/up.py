@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fairpool import loop
-from fairpool.clocks import system_clock
+from fairpool.clocks import leave_simulated_time, system_clock
 from fairpool.commands.roles import heed_signals, stopped
 from fairpool.core import Core, core, payments
 from fairpool.servers import Addresses, servers
@@ -71,6 +71,7 @@ def _up(settings: Settings, addresses: Addresses, tell: Callable[[str], None] = 
             tell(url)
             await stopped(built)
 
+    leave_simulated_time(settings.data)
     with core(settings, addresses.dsn, clock=system_clock) as built:
         built.start_projections()
         built.start("settler", built.settler.run)

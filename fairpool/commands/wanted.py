@@ -153,7 +153,10 @@ def _instant(text: str) -> Instant:
         raise NotAChange(f"{text!r} is no time such as 2026-11-20T01:15:00Z: {error}") from error
     if at.tzinfo is None:
         raise NotAChange(f"{text!r} names no zone: write 2026-11-20T01:15:00Z")
-    return Instant.of(at)
+    try:
+        return Instant.of(at)
+    except OverflowError as error:
+        raise NotAChange(f"{text!r} lies outside the years 1 to 9999 in UTC") from error
 
 
 def _market(game_id: UUID, text: str) -> UUID:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -47,8 +47,11 @@ class Draft:
 
     def drop(self) -> None:
         """Leave nothing of it; one that was kept stays."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        try:
+            # Where the disk is full, what is not written yet cannot be.
+            self._file.close()
+        finally:
+            self._part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -58,14 +61,12 @@ def drafts(paths: Sequence[Path]) -> Iterator[list[Draft]]:
     The last one vouches for the others: an older file in its place goes before any of them is moved.
     """
     made: list[Draft] = []
-    try:
+    with ExitStack() as stack:
         for path in paths:
             made.append(Draft(path))
+            stack.callback(made[-1].drop)
         yield made
         if len(made) > 1:
             made[-1].path.unlink(missing_ok=True)
         for draft in made:
             draft.keep()
-    finally:
-        for draft in made:
-            draft.drop()

@@ -27,7 +27,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotVerifiable(f"{path} is missing: name the file of events alone, or export the log again") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotVerifiable(f"{path} is no manifest: {error}") from error

@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from api.cases import CaseListed
 from feeds.settler import Settler
 from ledger import settling, weeks
 from ledger.settlement import Word
+from projections.cases import Case
 from tests.api.pages import refuses_what_is_no_page, there_and_back
-from tests.api.world import KICK_OFF, WEEK, Market, User, World, serving
+from tests.api.world import KICK_OFF, MONDAY, WEEK, Market, User, World, serving
 
 REASON = "The league corrected the score."
 
@@ -170,6 +172,15 @@ def _is_read_by_the_player(ann: User, case_id: str) -> None:
     ]
 
 
+def test_a_result_that_was_released_to_one_that_says_the_same_is_nobodys() -> None:
+    """The operator's name is gone, and the feed did not speak again: such a case is shown and listed like any other."""
+    said = '{"away_score":20,"certainty":"official","home_score":30,"regulation":null,"source":null,"status":"final"}'
+    case = Case(WEEK, uuid4(), f"week:{WEEK}", REASON, "applied", MONDAY, "operator:one", 7, after=said)
+    after = CaseListed.shown(case).after
+    assert after is not None
+    assert (after.source, after.home_score) == (None, 30)
+
+
 def test_what_is_in_another_week_is_refused_with_its_name(world: World) -> None:
     """A game, a market or a bet; in previews, cases and proposals; and the answer says where it is."""
     (ann,) = world.playing("Ann")
@@ -185,6 +196,8 @@ def test_what_is_in_another_week_is_refused_with_its_name(world: World) -> None:
         refused = opened(operator, f"{kind}:{id}", key=kind)
         assert code(refused) == (404, f"unknown_{kind}")
         assert f"but in {later}" in refused.json()["detail"]
+    assert code(opened(operator, f"week:{later}", key="week")) == (422, "unknown_subject")
+    assert code(opened(operator, f"week:{WEEK}", key="nul", reason="a NUL\0")) == (422, "invalid_request")
     refused = operator.post(f"/api/admin/weeks/{later}/disputes/preview", json=result(market))
     assert code(refused) == (404, "unknown_game")
     assert f"but in {WEEK}" in refused.json()["detail"]
@@ -193,6 +206,8 @@ def test_what_is_in_another_week_is_refused_with_its_name(world: World) -> None:
     assert code(operator.post(path, json=mixed | {"bet_id": str(uuid4())})) == (404, "unknown_bet")
     assert code(operator.post(path, json=mixed | {"market_id": str(other.market_id)})) == (404, "unknown_market")
     assert code(operator.post(path, json=mixed)) == (422, "unsound_change")
+    # Seconds since 1970, or milliseconds: a start as early would make every bet late.
+    assert code(operator.post(path, json=mixed | {"placed_from": 5})) == (422, "invalid_request")
     assert code(operator.post(path, json={**mixed, "kind": "lift"})) == (409, "nothing_to_lift")
     assert operator.post(path, json=mixed | {"bet_id": bet}).json()["effect"]["bets"] == 1
     assert code(step(world, operator, f"/api/admin/cases/{uuid4()}/closing", {"outcome": "x"}, seen="*", key="x")) == (

@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.games import status_of
+from api.games import shown_game, status_of
 from ledger import listing, settling
 from projections.board import Game
+from projections.settlements import Settlement
 from tests.api.pages import refuses_what_is_no_page, there_and_back
 from tests.api.world import KICK_OFF, MONDAY, WEEK, World
 
@@ -226,6 +227,15 @@ def game_like(**changes: Any) -> Game:
 def test_a_status_says_where_a_game_is(changes: dict[str, Any], status: str) -> None:
     """What settles it outweighs what it was stopped by."""
     assert status_of(game_like(**changes), MONDAY) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "completed", "is_settled"), [(None, 1, False), ("final", 1, True), ("final", 0, False)]
+)
+def test_a_game_is_settled_by_a_result_and_not_by_a_void(status: str | None, completed: int, is_settled: bool) -> None:
+    """Where an operator's void is all that was settled, the other bets still wait."""
+    settlement = Settlement(WEEK, uuid4(), uuid4(), resolution=1, status=status, completed_resolution=completed)
+    assert shown_game(game_like(result_status=status), settlement, now=MONDAY).is_settled is is_settled
 
 
 def test_a_suspended_market_says_why(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fairpool.clocks import HandClock, system_clock
+from fairpool.clocks import HandClock, leave_simulated_time, system_clock
 from fairpool.core import core
 from fairpool.play import mark_simulated
 from fairpool.settings import Settings
@@ -18,13 +18,16 @@ OPENED_AT = starts_at(WEEK) - timedelta(hours=1)
 
 
 def test_a_command_on_simulated_time_records_where_the_logs_end(dsn: str, tmp_path: Path) -> None:
-    """A data directory whose first week was played by a hand's clock is never told today's time; another one is."""
+    """A data directory whose first week was played by a hand's clock is never told today's time, until it leaves it."""
     settings = Settings(data=tmp_path)
     with core(settings, dsn, clock=HandClock(OPENED_AT)) as built:
         mark_simulated(built)
         drawing.open_week(built.ledger, week=WEEK, rules=Rules(), actor="operator:test", request="open")
     with core(settings, dsn) as command:
         assert command.clock() == OPENED_AT
+    leave_simulated_time(tmp_path)
+    with core(settings, dsn) as command:
+        assert command.clock() > OPENED_AT + timedelta(days=1)
     with core(Settings(data=tmp_path / "other"), dsn) as command:
         assert command.clock() - datetime.now(UTC) < timedelta(minutes=1) < command.clock() - OPENED_AT
 

@@ -122,6 +122,32 @@ def test_of_two_games_on_one_day_each_confirms_its_own(week: SmallWeek) -> None:
     assert (settles(week, "g2")[1], settles(week, "g1")) == (30, ())
 
 
+def test_another_disagreement_is_another_flag_also_at_the_same_revision(week: SmallWeek) -> None:
+    """Who looked at two scores has not looked at a score and a cancelled game."""
+    second(week, "game")
+    week.live_until(KICK_OFF + 4 * HOUR)
+    week.result("g1", 30, 20)
+    second(week, "result", home_score=20, away_score=30)
+    (flag,) = week.flags.flags()
+    week.flags.resolve(flag.id, by="operator:ann", note="their sides are swapped", at=week.clock())
+    assert week.flagged() == []
+    second(week, "status", status="cancelled")
+    (flag,) = week.flags.flags()
+    assert flag.detail == f"{SOURCE} says 30:20 (revision 1), {SECOND} says cancelled (revision 1)"
+
+
+def test_an_id_that_the_second_source_uses_again_is_another_game(week: SmallWeek) -> None:
+    """What it said of the game before is no earlier revision of this one."""
+    second(week, "game", starts_at=KICK_OFF - 7 * 24 * HOUR)
+    second(week, "result", revision=3, home_score=3, away_score=0, at=KICK_OFF - 7 * 24 * HOUR + 3 * HOUR)
+    second(week, "game")
+    week.live_until(KICK_OFF + 4 * HOUR)
+    week.result("g1", 30, 20)
+    assert second(week, "result", home_score=30, away_score=20) is Taken.APPLIED
+    assert settles(week)[1] == 30
+    assert second(week, "result", home_score=30, away_score=21) is Taken.DEAD
+
+
 def test_a_source_that_contradicts_itself_is_flagged(week: SmallWeek) -> None:
     """One revision with two contents is a dead letter of either source; the first stands."""
     second(week, "game")
@@ -164,6 +190,7 @@ def test_messages_of_two_sources_in_any_order_and_number_end_the_same(make_week:
     """Shuffled, also the second source's listings, duplicated, with restarts: the same settles, the same is flagged."""
     week = make_week(confirming={"NFL": SECOND})
     week.begin("ann", rules=Rules(grant=1_000_000))
+    week.clock.set(STARTS_AT + 10 * HOUR)
     numbers = count()
 
     @settings(max_examples=5, deadline=None)

@@ -10,7 +10,7 @@ import pytest
 
 from feeds.dead_letters import DeadLetterMoved, DeadLetterResolved, DeadLetters, UnknownDeadLetter
 from feeds.inbox import Inbox
-from feeds.ingest import Ingest, Taken
+from feeds.ingest import Ingest, Retried, Taken
 from feeds.messages import parse
 from ledger.case import ReasonNeeded
 from ledger.events import CaseClosed, CaseOpened
@@ -87,6 +87,34 @@ def test_what_its_game_brought_back_says_so(week: SmallWeek, letters: DeadLetter
     week.game("g1")
     (letter,) = letters.page(with_resolved=True)
     assert (letter.resolved, letter.resolved_by, letters.unresolved()) == ("applied", "feed", [])
+
+
+def test_a_letter_that_is_tried_again_cannot_be_dropped_meanwhile(week: SmallWeek) -> None:
+    """Who drops it then hears that it was applied, and no case says anything else."""
+    body = week.message("quote", "g1", market="spread", line="-6.0", prices={"home": -110, "away": -110})
+    week.hear(body)
+    refused = list[DeadLetterResolved]()
+
+    def drop() -> None:
+        try:
+            DeadLetters(week.ledger, Inbox(week.datastore), week.ingest).drop(1, reason="no", actor=WHO, request="d")
+        except DeadLetterResolved as error:
+            refused.append(error)
+
+    dropping = threading.Thread(target=drop)
+
+    class Hasty(Ingest):
+        def retry(self, body: bytes) -> Retried:
+            dropping.start()
+            dropping.join(0.05)
+            week.game("g1")
+            return super().retry(body)
+
+    hasty = Hasty(week.ledger, Inbox(week.datastore), clock=week.clock)
+    tried = DeadLetters(week.ledger, Inbox(week.datastore), hasty).retry(1, actor=WHO, request="r")
+    dropping.join()
+    assert (tried.resolved, len(refused)) == ("applied", 1)
+    assert "dropped" not in [outcome for _, _, outcome, _ in noted(week)]
 
 
 def test_a_game_is_one_processes_at_a_time(week: SmallWeek) -> None:

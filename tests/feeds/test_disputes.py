@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from feeds.disputes import Disputes
 from ledger.case import CaseNotOpen, PreviewOutdated, SecondOperatorNeeded
+from ledger.closing import finalise_week
 from ledger.events import CaseApplied, CaseClosed, PayoutCorrected
+from ledger.facts import Fact
 from ledger.ids import market_id
 from ledger.proposal import Change, Proposal
 from projections.cases import Cases
@@ -16,7 +20,7 @@ from projections.effects import Preview
 from projections.previews import Previews
 from tests.feeds.conftest import MakeWeek
 from tests.feeds.disputing import ANN, BEN, begin, carry_through, disputes, hash_of, shown, state
-from tests.feeds.small_week import WEEK, SmallWeek, at
+from tests.feeds.small_week import ENDS_AT, WEEK, SmallWeek, at
 
 
 def played(week: SmallWeek) -> UUID:
@@ -50,7 +54,9 @@ def test_a_change_that_moves_much_needs_another_operator(make_week: MakeWeek) ->
     with pytest.raises(SecondOperatorNeeded):
         it.approve(week=WEEK, case_id=case, preview_hash=hash_of(proposed), actor=ANN, request="3")
     it.approve(week=WEEK, case_id=case, preview_hash=hash_of(proposed), actor=BEN, request="3")
-    answer = it.apply(week=WEEK, case_id=case, actor=ANN)
+    overtaken = Disputes(week.ledger, Overtaken(week, it, case), approval_above=570)
+    answer = overtaken.apply(week=WEEK, case_id=case, actor=ANN)
+    assert {fact.actor for fact in answer} == {BEN}
     assert not it.follow(week=WEEK, game_id=game, timeout_seconds=0)
     week.settler.step()
     assert it.follow(week=WEEK, game_id=game, timeout_seconds=0)
@@ -63,6 +69,18 @@ def test_a_change_that_moves_much_needs_another_operator(make_week: MakeWeek) ->
     assert (week.available("kim"), week.available("lou")) == (800, 1090)
     _case_tells_the_story(week, case)
     week.audit()
+
+
+class Overtaken(Previews):
+    """Previews of an operator whom another one overtakes, who applies the case just before."""
+
+    def __init__(self, week: SmallWeek, it: Disputes, case: UUID) -> None:
+        super().__init__(week.ledger, projections=week.runner)
+        self._it, self._case = it, case
+
+    def preview(self, week: str, change: Change) -> Preview:
+        self._it.apply(week=week, case_id=self._case, actor=BEN)
+        return super().preview(week, change)
 
 
 def _preview(week: SmallWeek, game: UUID) -> Preview:
@@ -112,12 +130,74 @@ def test_a_void_names_the_bets_that_were_seen_and_no_others(make_week: MakeWeek)
     week.bet("lou", "second", "total", "over", 5)
     with pytest.raises(PreviewOutdated, match="suspend the market"):
         it.apply(week=WEEK, case_id=case, actor=ANN)
+    _is_held_against_a_result_too(week, it, second)
     it.propose(week=WEEK, case_id=case, change=void, actor=ANN, request="3")
+    late = meanwhile(week, lambda: week.bet("nia", "second", "total", "over", 1))
+    with pytest.raises(PreviewOutdated, match="just now"):
+        late.apply(week=WEEK, case_id=case, actor=ANN)
+    it.propose(week=WEEK, case_id=case, change=void, actor=ANN, request="4")
     had = week.available("kim"), week.available("lou")
     answer = it.apply(week=WEEK, case_id=case, actor=ANN)
     week.settler.step()
     assert (week.available("kim"), week.available("lou")) == (had[0] + 10, had[1] + 5)
     assert it.apply(week=WEEK, case_id=case, actor=ANN) == answer
+
+
+def _is_held_against_a_result_too(week: SmallWeek, it: Disputes, game: UUID) -> None:
+    """What is shown to move little, and needs no second operator for that, moves much once others bet."""
+    case = it.open(week=WEEK, subject=f"game:{game}", reason="called off", actor=ANN, request="10").stream
+    off = Change(kind="result", game_id=game, status="cancelled")
+    assert not _needs_approval(it.propose(week=WEEK, case_id=case, change=off, actor=ANN, request="11"))
+    bet = week.bet("max", "second", "spread", "home", 900)
+    with pytest.raises(PreviewOutdated):
+        it.apply(week=WEEK, case_id=case, actor=ANN)
+    assert week.outcome(bet)[0] == "placed"
+
+
+def _needs_approval(proposed: Fact) -> bool:
+    return Proposal.parse(proposed.event.change).needs_approval  # type: ignore[attr-defined]
+
+
+class Interrupted:
+    """The projections of a week in which something happens once, just when a ruling is looked at for the last time."""
+
+    def __init__(self, week: SmallWeek, act: Callable[[], object]) -> None:
+        self._week = week
+        self._acts = [act]
+
+    def wait_for(self, log: str, position: int, *, timeout: float, names: Sequence[str] | None = None) -> bool:
+        while self._acts:
+            self._acts.pop()()
+        return self._week.runner.wait_for(log, position, timeout=timeout, names=names)
+
+
+def meanwhile(week: SmallWeek, act: Callable[[], object]) -> Disputes:
+    """Disputes in which something happens between the look at a ruling and the ruling."""
+    return Disputes(week.ledger, Previews(week.ledger, projections=Interrupted(week, act)), approval_above=100)
+
+
+def test_a_release_leaves_the_game_to_the_word_that_was_seen_and_to_no_other(make_week: MakeWeek) -> None:
+    """What a feed says beside an operator's result brings no resolution, and still is not what was agreed to."""
+    week = make_week()
+    game = played(week)
+    it = disputes(week)
+    carry_through(it, Change(kind="result", game_id=game, status="final", home_score=30, away_score=20))
+    case = it.open(week=WEEK, subject=f"game:{game}", reason="released", actor=ANN, request="1").stream
+    release = Change(kind="lift", game_id=game)
+    assert not _needs_approval(it.propose(week=WEEK, case_id=case, change=release, actor=ANN, request="2"))
+    late = meanwhile(week, lambda: week.result("first", 10, 20, revision=3))
+    week.result("first", 28, 20, revision=2)
+    had = state(week)
+    with pytest.raises(PreviewOutdated, match="just now"):
+        late.apply(week=WEEK, case_id=case, actor=ANN)
+    with pytest.raises(PreviewOutdated):
+        it.apply(week=WEEK, case_id=case, actor=ANN)
+    anew = it.propose(week=WEEK, case_id=case, change=release, actor=ANN, request="3")
+    assert _needs_approval(anew)
+    assert state(week) == had
+    # The settler, at work all the while, is nobody's word.
+    it.approve(week=WEEK, case_id=case, preview_hash=hash_of(anew), actor=BEN, request="4")
+    assert len(meanwhile(week, week.settler.step).apply(week=WEEK, case_id=case, actor=ANN)) == 2
 
 
 class Busy:
@@ -144,11 +224,18 @@ def test_a_preview_shows_one_moment_whatever_comes_while_it_is_made(make_week: M
 
 
 def test_a_ruling_after_the_week_is_final_is_recorded_and_moves_nothing(make_week: MakeWeek) -> None:
-    """Its preview says so, and the case has it as its outcome."""
+    """Its preview says so, and the case has it as its outcome; so has one that was proposed before that."""
     week = make_week()
     game = played(week)
+    it = disputes(week, approval_above=1_000)
+    early = it.open(week=WEEK, subject=f"game:{game}", reason="too late", actor=ANN, request="1").stream
+    void = Change(kind="void", game_id=game, market_id=market_id(game, "spread"))
+    it.propose(week=WEEK, case_id=early, change=void, actor=ANN, request="2")
+    week.live_until(ENDS_AT + timedelta(hours=73))
+    finalise_week(week.ledger, week=WEEK, actor=ANN, request="3", override=True)
+    before = state(week)
+    assert it.apply(week=WEEK, case_id=early, actor=ANN)[1].event == CaseClosed(outcome="recorded")
     week.play_out()
-    it, before = disputes(week), state(week)
     preview = it.preview(week=WEEK, change=flipped(game))
     assert (preview.is_final, preview.bets, preview.effect.moved) == (True, [], 0)
     case, [applied, closed] = carry_through(it, flipped(game))

@@ -67,6 +67,25 @@ def test_what_an_operator_stops_goes_on_when_an_operator_says_so(week: SmallWeek
     week.audit()
 
 
+def test_what_an_operator_stops_stays_stopped_over_a_new_start(week: SmallWeek) -> None:
+    """A game that was called off opens again with its new start, but for what an operator stopped."""
+    week.listed("g1")
+    by_hand(week, stop=True, market="spread", request="s1")
+    for stops in (True, False):
+        if stops:
+            by_hand(week, stop=True, request="s2")
+        week.status("g1", "postponed")
+        week.status("g1", "postponed", starts_at=KICK_OFF + HOUR)
+        board = week.on_board("g1")
+        assert (board.suspended, board.stopped_for("spread")) == (BY_OPERATOR if stops else None, BY_OPERATOR)
+        assert (board.stopped_for("total"), board.is_postponed) == (None, False)
+        if stops:
+            by_hand(week, stop=False, request="r1")
+            by_hand(week, stop=True, market="spread", request="s3")
+    week.bet("ann", "g1", "total", "over", 10)
+    week.audit()
+
+
 def test_a_game_is_stuck_from_hours_after_its_start_until_its_bets_are_settled(week: SmallWeek) -> None:
     """It says what it waits for, and when it is void without it."""
     games = Games(week.ledger, stuck_after=6 * HOUR)

@@ -10,7 +10,7 @@ import pytest
 
 from feeds.inbox import Inbox
 from feeds.messages import GameMessage, Message, parse
-from ledger.datastore import Datastore
+from ledger.datastore import Datastore, cursor_on
 
 NOON = datetime(2026, 11, 17, 12, tzinfo=UTC)
 FIELDS: dict[str, dict[str, Any]] = {
@@ -136,3 +136,11 @@ def test_a_dead_letter_is_kept_once_and_found_until_something_became_of_it(inbox
     inbox.bury(msg_id="m1", subject="s", reason="once more", body=body, message=message, at=NOON)
     assert [each.msg_id for each in inbox.dead_letters()] == ["m2"]
     assert inbox.unresolved_of_game(game) == []
+
+
+def test_a_game_is_let_go_of_soon_after_its_keepers_machine_is_gone(datastore: Datastore) -> None:
+    """The server asks after a silent client, and does not keep its locks for two hours."""
+    with datastore.connection() as connection:
+        names = [f"tcp_keepalives_{name}" for name in ("idle", "interval", "count")]
+        asks = [cursor_on(connection).execute(f"SHOW {name}").fetchall() for name in names]
+    assert asks == [[("15",)], [("5",)], [("3",)]]

@@ -6,9 +6,12 @@ import json
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 
-from feeds.ingest import Taken
+from feeds.inbox import Inbox
+from feeds.ingest import Ingest, Taken
+from feeds.messages import GameMessage, Message, QuoteMessage
 from ledger.events import (
     GameLocked,
     GameRescheduled,
@@ -23,6 +26,22 @@ from tests.feeds.small_week import ENDS_AT, MARKETS, NEXT_WEEK, SOURCE, SmallWee
 
 KICK_OFF = at("Thu 20:15")
 MINUTE = timedelta(minutes=1)
+
+
+class CutOff(Inbox):
+    """Loses its database between a game and what came before it."""
+
+    def waiting_of_game(self, game: GameMessage) -> list[bytes]:
+        raise psycopg.OperationalError("the database went away")
+
+
+class Faulty(Inbox):
+    """Fails at quotes, for a reason that is no outage."""
+
+    def remember(self, message: Message, *, body: bytes, waits_for: str | None = None) -> None:
+        if isinstance(message, QuoteMessage) and waits_for is None:
+            raise ZeroDivisionError("a fault of ours")
+        super().remember(message, body=body, waits_for=waits_for)
 
 
 def test_a_listed_game_is_on_the_board_with_its_quotes(week: SmallWeek) -> None:
@@ -119,6 +138,20 @@ def test_only_newer_quotes_that_say_something_new_are_events(week: SmallWeek) ->
         lines.append(week.on_offer("g1", "spread").line)
     assert lines == ["-6.0", "-6.0", "-6.0", "-6.0", "-6.5"]
     assert len(week.events(MarketQuoted)) == 2
+
+
+def test_what_is_said_of_times_to_come_outdates_nothing_until_then(week: SmallWeek) -> None:
+    """A source whose clock is wrong once freezes no price and no start; it can be tried again when it is time."""
+    week.listed("g1")
+    later = week.clock() + timedelta(days=7, minutes=1)
+    assert week.quote("g1", line="9.5", at=later) is Taken.DEAD
+    assert week.game("g1", KICK_OFF + MINUTE, at=later.replace(year=2099)) is Taken.DEAD
+    assert week.quote("g1", line="-5.0") is Taken.APPLIED
+    assert week.game("g1", KICK_OFF + 2 * MINUTE) is Taken.APPLIED
+    assert week.on_offer("g1", "spread").line == "-5.0"
+    assert len(week.dead()) == 2
+    week.clock.set(later)
+    assert week.ingest.retry(week.inbox.dead_letters()[0].body).taken is Taken.APPLIED
 
 
 def test_an_old_quote_never_reaches_a_new_listing(make_week: MakeWeek) -> None:
@@ -256,6 +289,39 @@ def test_what_waited_for_a_week_that_takes_no_games_is_a_dead_letter_and_waits_n
     assert (week.events(GameScheduled, NEXT_WEEK), len(week.dead())) == ([], 1)
 
 
+def test_what_came_before_its_game_is_taken_after_an_outage_in_between(make_week: MakeWeek) -> None:
+    """Whether its week was not open yet or the game was not listed: it is not left behind, and applied once."""
+    week = make_week()
+    week.begin("ann")
+    cut_off = Ingest(week.ledger, CutOff(week.datastore), clock=week.clock)
+    early = week.quote("g1"), week.game("g2", at("Thu 20:15", week=NEXT_WEEK)), week.quote("g2")
+    assert early == (Taken.DEAD, Taken.WAITING, Taken.WAITING)
+    week.open(NEXT_WEEK)
+    game = week.message("game", "g1", league="NFL", home="BAL", away="CIN", starts_at=KICK_OFF)
+    with pytest.raises(psycopg.OperationalError):
+        cut_off.take(game, subject="s")
+    with pytest.raises(psycopg.OperationalError):
+        cut_off.take_waiting()
+    assert week.hear(game) is Taken.REPEATED
+    assert [week.ingest.take_waiting(), week.ingest.take_waiting()] == [1, 0]
+    assert (week.dead(), len(week.events(MarketQuoted)), len(week.events(MarketQuoted, NEXT_WEEK))) == ([], 1, 1)
+
+
+def test_a_fault_in_what_waited_keeps_neither_its_game_nor_others_from_being_listed(make_week: MakeWeek) -> None:
+    """It is a dead letter that says what went wrong, and can be tried again."""
+    week = make_week()
+    week.begin("ann")
+    ingest = Ingest(week.ledger, Faulty(week.datastore), clock=week.clock)
+    week.game("g1", at("Thu 20:15", week=NEXT_WEEK))
+    week.quote("g1")
+    week.open(NEXT_WEEK)
+    assert [ingest.take_waiting(), ingest.take_waiting()] == [1, 0]
+    assert week.dead() == ["ZeroDivisionError: a fault of ours"]
+    later = at("Thu 21:15", week=NEXT_WEEK)
+    again = week.message("game", "g1", league="NFL", home="BAL", away="CIN", starts_at=later)
+    assert [ingest.take(again, subject="s"), ingest.take(again, subject="s")] == [Taken.APPLIED, Taken.REPEATED]
+
+
 def test_results_of_a_game_that_was_played_pass_by_the_next_one_that_waits(make_week: MakeWeek) -> None:
     """One id, a week that is open and one that is not: a result is of the game that had started by then."""
     week = make_week()
@@ -266,9 +332,9 @@ def test_results_of_a_game_that_was_played_pass_by_the_next_one_that_waits(make_
     next_start = at("Thu 20:15", week=NEXT_WEEK)
     assert week.game("g1", next_start) is Taken.WAITING
     assert week.result("g1", 26, 20, 2) is Taken.APPLIED
-    assert week.result("g1", 3, 0, 3, at=next_start + MINUTE) is Taken.WAITING
+    week.live_until(next_start + MINUTE)
+    assert week.result("g1", 3, 0, 3) is Taken.WAITING
     assert [event.home_score for event in week.events(ResultRecorded)] == [27, 26]
-    week.live_until(ENDS_AT)
     week.open(NEXT_WEEK)
     week.ingest.take_waiting()
     assert [event.home_score for event in week.events(ResultRecorded, NEXT_WEEK)] == [3]

@@ -89,6 +89,7 @@ def test_a_backlog_opens_nothing_before_its_last_messages(week: SmallWeek) -> No
     wait(week, 10 * MINUTE)
     for body in backlog[:2]:
         week.hear(body)
+        assert set(stopped(week).values()) == {SOURCE_SILENT}
         week.react()
         assert set(stopped(week).values()) == {SOURCE_SILENT}
     week.hear(backlog[2])

@@ -67,6 +67,16 @@ def test_other_teams_under_a_known_id_are_flagged_once(week: SmallWeek) -> None:
         week.flags.flag(flag.id + 1)
 
 
+def test_a_contradiction_that_is_said_again_and_again_is_one_flag(week: SmallWeek) -> None:
+    """Each message is kept, and a person is asked once for each of two contents."""
+    week.listed("g1")
+    week.live_until(KICK_OFF + HOUR)
+    week.result("g1", 20, 10)
+    for score in (11, 11, 11, 12):
+        week.result("g1", 20, score)
+    assert (len(week.dead()), week.flagged()) == (4, ["conflicting_result"] * 2)
+
+
 def test_a_game_of_which_its_source_says_nothing_more_has_vanished(week: SmallWeek) -> None:
     """Only where the source is heard since; neither one that is spoken of, nor one that was called off."""
     for name in ("gone", "late", "off", "on", "never"):

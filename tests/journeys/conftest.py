@@ -21,7 +21,7 @@ LENIENT = {
 
 @pytest.fixture(scope="session")
 def opened_sample(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The data directory of a service that opened the sample week and was stopped."""
+    """The data directory of a service that was started for the first time, opened the sample week and was stopped."""
 
     def make(folder: Path) -> None:
         running = Service(folder, **LENIENT)
@@ -35,15 +35,6 @@ def opened_sample(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def service(opened_sample: Template, tmp_path: Path) -> Iterator[Service]:
     """The service with the sample week open, on data of its own in `data`."""
     running = Service(opened_sample.copy(tmp_path / "data"), **LENIENT)
-    running.start()
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def first_start(tmp_path: Path) -> Iterator[Service]:
-    """The same, as it is started for the first time."""
-    running = Service(tmp_path / "data", **LENIENT)
     running.start()
     yield running
     running.close()

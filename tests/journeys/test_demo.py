@@ -44,17 +44,6 @@ def test_a_demo_without_players_runs_an_empty_week() -> None:
     assert (report["pools"], report["bets"]["placed"], report["audit"]["ok"]) == ([], 0, True)
 
 
-def test_a_real_week_settles_as_the_oracle_says(cluster: Template, tmp_path: Path, real_games: Path) -> None:
-    """A week of the table of real games plays, ties and pushes included, and agrees with the independent program."""
-    feed = tmp_path / "feed.jsonl"
-    converted = fairpool("feed", "convert", "nflverse", real_games, "--season", "2012", "--week", "10")
-    feed.write_bytes(converted.stdout)
-    data = cluster.copy(tmp_path / "data")
-    report = demo("--feed", feed, "--players", "40", "--bets", "320", data=data)
-    assert report["audit"]["ok"]
-    _agrees_with_the_oracle(tmp_path, report["week"], feed, report["standings_hash"])
-
-
 def test_a_feed_of_other_leagues_plays_the_same_way_each_time(cluster: Template, tmp_path: Path) -> None:
     """Draws, three-way prices, cancelled and postponed games, corrections and bad lines of another source settle.
 
@@ -62,7 +51,7 @@ def test_a_feed_of_other_leagues_plays_the_same_way_each_time(cluster: Template,
     """
     feed = tmp_path / "feed.jsonl"
     feed.write_bytes(feed_of_other_leagues())
-    chosen = ("--feed", feed, "--players", "30", "--bets", "300")
+    chosen = ("--feed", feed, "--players", "16", "--bets", "120")
     report = demo(*chosen, data=cluster.copy(tmp_path / "data"))
     assert report["audit"]["ok"]
     assert report["games"] == {"settled": 4, "void": 2, "other_week": 1}

@@ -94,7 +94,7 @@ def _one_game(week: str) -> bytes:
     game = {
         "v": 1,
         "type": "game",
-        "at": instant_text(starts_at(week) - timedelta(days=7)),
+        "at": instant_text(starts_at(week) - timedelta(days=14)),
         "source": "roles",
         "game_id": "g1",
         "league": "NFL",

@@ -10,12 +10,12 @@ import pytest
 from tests.journeys.program import Service, fairpool
 
 
-def test_up_answers_and_stops_without_a_trace(first_start: Service, tmp_path: Path) -> None:
+def test_up_answers_and_stops_without_a_trace(service: Service, tmp_path: Path) -> None:
     """The sample week is open to a new player, commands work beside the service, and Ctrl-C leaves no process.
 
     Another service on the same data is refused in one line, as two cannot share embedded servers.
     """
-    with first_start.client() as client:
+    with service.client() as client:
         assert client.get("/readyz").json()["status"] == "ok"
         me = client.get("/api/me").json()
         assert me["week"]["state"] == "grouped"
@@ -26,7 +26,7 @@ def test_up_answers_and_stops_without_a_trace(first_start: Service, tmp_path: Pa
     assert b'"week":"2024-W45"' in listed.stdout
     second = fairpool("up", "--port", "0", data=tmp_path / "data")
     assert (second.returncode, len(second.stderr.splitlines())) == (1, 1), second.stderr.decode()
-    assert first_start.stop().splitlines()[-1] == "stopped"
+    assert service.stop().splitlines()[-1] == "stopped"
     assert [command for command in _commands() if str(tmp_path) in command] == []
 
 

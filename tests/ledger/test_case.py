@@ -100,15 +100,18 @@ def test_case_is_about_something_that_has_a_name(subject: str) -> None:
     given().when(opening(subject)).then(CaseOpened(case_id=STREAM, reason=OPENED.reason, subject=subject))
 
 
-@pytest.mark.parametrize("subject", ["", "game", "game:", "game:g1", f"game:{str(GAME).upper()}", "week:", "player:7"])
+@pytest.mark.parametrize(
+    "subject", ["", "game", "game:", "game:g1", f"game:{str(GAME).upper()}", "week:", "week:\0", "player:7"]
+)
 def test_subject_that_names_nothing_is_refused(subject: str) -> None:
     """Readers look subjects up, so that none may stand in a log that cannot be read."""
     given().when(opening(subject)).raises(UnknownSubject, "nothing that a case can be about")
 
 
-def test_case_without_a_reason_is_refused() -> None:
-    """Nothing is done unexplained."""
-    given().when(opening(reason=" \n")).raises(ReasonNeeded)
+@pytest.mark.parametrize("reason", [" \n", "x" * 501, "a\0b", "\x1b[2J", "two\nlines", "half a \ud83d"])
+def test_case_without_a_reason_is_refused(reason: str) -> None:
+    """Nothing is done unexplained, or for a reason that a read model or a terminal would choke on."""
+    given().when(opening(reason=reason)).raises(ReasonNeeded)
 
 
 @pytest.mark.parametrize(

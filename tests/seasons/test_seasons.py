@@ -24,12 +24,15 @@ BETS = [
 ]
 
 
-@pytest.mark.parametrize(("season", "week", "games"), [(2014, 5, 15), (2018, 1, 16)])
+@pytest.mark.parametrize(("season", "week", "games"), [(2012, 10, 14), (2018, 1, 16)])
 def test_a_week_of_a_bad_feed_settles_as_the_table_says(
     datastore: Datastore, real_games: Path, season: int, week: int, games: int
 ) -> None:
-    """Doubled, late, reversed, vanished and moved: by game and market the totals are the other program's."""
-    done = replay(datastore, real_games, season=season, nfl_weeks=[week], seed=2, bets_a_game=5)
+    """Doubled, late, reversed, vanished and moved: by game and market the totals are the other program's.
+
+    So are, by the oracle that reads exports, outcomes, balances and standings. Each of these weeks has a tied game.
+    """
+    done = replay(datastore, real_games, season=season, nfl_weeks=[week], seed=26, bets_a_game=5)
     assert done.differences == []
     assert {*done.faults, "none"} == FATES.keys()
     assert done.games == games and done.outcomes["bets"] >= 5 * games

@@ -1327,8 +1327,9 @@ export interface paths {
          * Carry out what is proposed, and close the case
          * @description Carry out what is proposed, and close the case; bets are settled anew right behind it. Again, it is done once.
          *
-         *     Refused with `nothing_proposed`, `second_operator_needed` and `case_closed`; with `preview_outdated` where the game
-         *     was settled anew since; with `nothing_changes`, `nothing_to_lift` and `nothing_else_settles`.
+         *     Refused with `nothing_proposed`, `second_operator_needed` and `case_closed`; with `preview_outdated` where it would
+         *     do something else by now, as the game was settled anew, bets were placed or a feed spoke; with `nothing_changes`,
+         *     `nothing_to_lift` and `nothing_else_settles`.
          */
         post: operations["apply_change"];
         delete?: never;
@@ -1759,8 +1760,8 @@ export interface paths {
          * Ask for new rows, which are made beside those that players read, compared with them and exchanged in one moment
          * @description Ask for new rows, which are made beside those that players read, compared with them and exchanged in one moment.
          *
-         *     What is asked for already, or under way, is not asked for twice. Refused with `unknown_projection`, `unknown_week`
-         *     and `week_archived`.
+         *     What is asked for already, or under way, is not asked for twice. Refused with `unknown_projection`, `unknown_week`,
+         *     `week_archived`, and `rebuild_running` where another week alone is being made.
          */
         post: operations["rebuild_projections"];
         delete?: never;
@@ -3161,7 +3162,8 @@ export interface components {
          * GameSettled
          * @description All bets on a game are settled under a resolution: 1, and more after each correction of the result.
          *
-         *     `bets` counts them, `paid` is what they were paid, in credits, the stakes included.
+         *     `bets` counts them, `paid` is what they were paid, in credits, the stakes included. Before there is a result an
+         *     operator's void may be settled: then they are those that it names, and `result_status` is null.
          */
         GameSettled: {
             /** Format: uuid */
@@ -3182,9 +3184,10 @@ export interface components {
          *
          *     `status`: upcoming; postponed; started; ended, once something settles it; or moved_out of its week. `state` is
          *     what the ledger holds, scheduled, locked or moved_out; `locked` and `suspended` say why it takes no stakes.
-         *     `result_status` (final, cancelled, abandoned, postponed or no_result), `certainty` (provisional or official) and
-         *     the scores are those of the result that counts so far. `resolution` counts what has settled the game, 0 for
-         *     nothing yet, more than 1 after a correction; `is_settled` once every bet on it is settled under the latest.
+         *     `result_status` (final, cancelled, abandoned, postponed, no_result or operator), `certainty` (provisional or
+         *     official) and the scores are those of the result that counts so far. `resolution` counts what has settled bets on
+         *     the game, 0 for nothing yet: results, corrections, and operators' voids; `is_settled` once there is a result, and
+         *     every bet on the game is settled under the latest.
          *     `markets` is null unless it was asked for with `include=markets`.
          */
         GameShown: {
@@ -4462,7 +4465,7 @@ export interface components {
              * @description More may be added.
              * @enum {string}
              */
-            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "beacon_awaited" | "betting_closed" | "body_too_large" | "buy_back_refused" | "case_closed" | "case_open" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dead_letter_resolved" | "dispute_open" | "email_taken" | "flip_refused" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "key_not_in_use" | "key_taken" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "not_signed_yet" | "nothing_changes" | "nothing_else_settles" | "nothing_kept" | "nothing_proposed" | "nothing_to_lift" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "precondition_failed" | "precondition_required" | "preflight_refused" | "preview_outdated" | "prize_not_releasable" | "prize_paid_already" | "projection_stopped" | "projections_behind" | "quote_changed" | "rate_limited" | "reason_needed" | "rebuild_running" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "second_operator_needed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_case" | "unknown_dead_letter" | "unknown_entry" | "unknown_flag" | "unknown_game" | "unknown_log" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_projection" | "unknown_session" | "unknown_subject" | "unknown_subscription" | "unknown_week" | "unsound_change" | "unsound_rules" | "unsupported_media_type" | "week_archived" | "week_listed_otherwise" | "week_not_resolved" | "week_sealed" | "wrong_credentials" | "wrong_password" | "wrong_seed";
+            code: "account_not_open" | "age_unknown" | "already_enrolled" | "already_set" | "already_subscribed" | "already_there" | "beacon_awaited" | "betting_closed" | "body_too_large" | "buy_back_refused" | "case_closed" | "case_open" | "checkout_expired" | "clock_backwards" | "clock_too_far" | "code_invalid" | "conflicting_result" | "dead_letter_resolved" | "dispute_open" | "email_taken" | "flip_refused" | "forbidden" | "idempotency_key_invalid" | "idempotency_key_required" | "idempotency_key_reused" | "insufficient_credits" | "internal" | "invalid_cursor" | "invalid_request" | "jurisdiction_not_served" | "jurisdiction_unknown" | "key_not_in_use" | "key_taken" | "malformed" | "market_closed" | "method_not_allowed" | "not_admitted" | "not_enrolled" | "not_found" | "not_paid" | "not_ready" | "not_signed_yet" | "nothing_changes" | "nothing_else_settles" | "nothing_kept" | "nothing_proposed" | "nothing_to_lift" | "pass_required" | "payment_moved" | "payment_refused" | "payments_off" | "payments_unavailable" | "precondition_failed" | "precondition_required" | "preflight_refused" | "preview_outdated" | "prize_not_releasable" | "prize_paid_already" | "projection_stopped" | "projections_behind" | "quote_changed" | "rate_limited" | "reason_needed" | "rebuild_running" | "refresh_invalid" | "refresh_reused" | "refused" | "registration_closed" | "request_timeout" | "restricted" | "rules_changed" | "second_operator_needed" | "signature_invalid" | "slip_spans_weeks" | "spend_limit_reached" | "stake_out_of_range" | "stale_chunk" | "too_early" | "too_many_streams" | "too_young" | "unauthenticated" | "unavailable" | "unknown_api_key" | "unknown_bet" | "unknown_case" | "unknown_dead_letter" | "unknown_entry" | "unknown_flag" | "unknown_game" | "unknown_log" | "unknown_market" | "unknown_outcome" | "unknown_payment" | "unknown_player" | "unknown_pool" | "unknown_prize" | "unknown_projection" | "unknown_session" | "unknown_subject" | "unknown_subscription" | "unknown_week" | "unsound_change" | "unsound_rules" | "unsupported_media_type" | "version_in_use" | "week_archived" | "week_listed_otherwise" | "week_not_resolved" | "week_sealed" | "wrong_credentials" | "wrong_password" | "wrong_seed";
             request_id: string;
             /** @default null */
             quote?: components["schemas"]["QuoteShown"] | null;
@@ -4892,9 +4895,12 @@ export interface components {
         /**
          * SettledShown
          * @description What settled a game: the word of a source, `operator` being an operator's.
+         *
+         *     `source` is null where an operator's word was released, and another one says the same.
          */
         SettledShown: {
-            source: string;
+            /** @example operator */
+            source: string | null;
             /** @example final */
             status: string;
             /** @example official */
@@ -14114,7 +14120,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `week_archived`: The week is archived */
+            /** @description `rebuild_running`: A rebuild is under way; `week_archived`: The week is archived */
             409: {
                 headers: {
                     [name: string]: unknown;

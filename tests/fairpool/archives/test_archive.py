@@ -11,6 +11,7 @@ import pytest
 
 from fairpool.archives.archive import NotArchivable
 from fairpool.archives.partitions import ArchivesInUse, EventsInUse, Partitions
+from fairpool.archives.restore import NotRestorable
 from fairpool.verifying.archives import archived
 from fairpool.verifying.database import DatabaseVerifier
 from feeds.ingest import Taken
@@ -192,6 +193,20 @@ def test_an_export_in_the_way_is_left_alone(town: Town, tmp_path: Path) -> None:
         town.archive(other)
     assert (other / "manifest.json").read_bytes() == manifest
     assert WEEK in town.week.ledger.weeks()
+
+
+def test_a_folder_that_cannot_be_used_is_named_and_nothing_is_dropped(town: Town, tmp_path: Path) -> None:
+    """A file in its place, a manifest that is none, a name that is taken: each is said, not raised as a fault."""
+    (tmp_path / "file").touch()
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "manifest.json").write_bytes(b"{}")
+    (tmp_path / "taken" / "events.jsonl").mkdir(parents=True)
+    for name in ("file", "file/below", "strange", "taken"):
+        with pytest.raises(NotArchivable, match=f"{name}.*{WEEK} stays in the database"):
+            town.archive(tmp_path / name)
+    assert WEEK in town.week.ledger.weeks()
+    with pytest.raises(NotRestorable, match=r"file/manifest\.json is missing"):
+        town.restore(tmp_path / "file")
 
 
 def test_one_command_archives_at_a_time(town: Town) -> None:

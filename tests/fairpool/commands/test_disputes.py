@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from api.identity.passwords import Passwords
 from api.identity.players import Players
 from fairpool.cli import application
+from fairpool.commands.carrying_out import ProposedAlready
 from fairpool.commands.operators import NotSignedIn
 from feeds.receipts import UnknownBet
 from ledger.case import CaseNotOpen, SecondOperatorNeeded
@@ -21,8 +22,11 @@ from ledger.casebook import Casebook, Reasons
 from ledger.datastore import Datastore
 from ledger.disputing import NothingChanges
 from ledger.game import UnknownGame
+from ledger.proposal import Change
+from ledger.settlement import NothingToLift
 from ledger.statement import statement
 from tests.api.world import real_now
+from tests.feeds.disputing import carry_through, disputes
 from tests.feeds.small_week import SOURCE, WEEK, SmallWeek, at
 
 Run = Callable[..., Result]
@@ -135,12 +139,14 @@ def test_what_moves_much_needs_a_second_operator(run: Run, week: SmallWeek) -> N
     waiting = run(*correct)
     assert "a second operator approves it: fairpool --data " in waiting.stdout
     assert told(run(*correct, "--json"))["state"] == "proposed"
+    assert isinstance(run(*correct[:-2], "another", "--yes").exception, ProposedAlready)
     [case] = told(run("dispute", "list", "--week", WEEK, "--json"))
     assert (case["state"], week.available("ann")) == ("proposed", 1100)
 
     refused = run("dispute", "approve", case["case_id"], "--as", ONE, "--yes")
     assert isinstance(refused.exception, SecondOperatorNeeded)
     assert isinstance(run("dispute", "apply", case["case_id"], "--as", TWO).exception, SecondOperatorNeeded)
+    assert isinstance(run("dispute", "lift", case["case_id"], "--as", TWO, *WHY).exception, NothingToLift)
     following = told(run("dispute", "approve", case["case_id"], "--as", TWO, "--yes", "--json"))["next"]
     assert following.endswith(f"dispute apply {case['case_id']} --as {TWO}")
     applied = told(run("dispute", "apply", case["case_id"], "--as", TWO, "--json"))
@@ -162,3 +168,7 @@ def test_what_moves_much_needs_a_second_operator(run: Run, week: SmallWeek) -> N
         "not applied: nothing_changes",
     }
     assert isinstance(run("dispute", "close", case["case_id"], "--outcome", "x", "--as", ONE).exception, CaseNotOpen)
+
+    later = Change(kind="result", game_id=week.listing("g1").game_id, status="final", home_score=21, away_score=30)
+    carry_through(disputes(week), later)
+    assert isinstance(run("dispute", "lift", case["case_id"], "--as", TWO, *WHY).exception, NothingToLift)

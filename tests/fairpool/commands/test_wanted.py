@@ -74,6 +74,7 @@ def test_words_mean_a_change(words: Words, means: dict[str, Any], text: str) -> 
         (Words(market="prop"), "is no market"),
         (Words(placed_from="2026-11-17T09:00:00"), "names no zone"),
         (Words(placed_until="noon"), "is no time"),
+        (Words(started_at="0001-01-01T00:00:00+01:00"), "outside the years"),
         (Words(regulation="1-0", status=Status.CANCELLED), "goes with --score"),
     ],
 )

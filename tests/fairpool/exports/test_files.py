@@ -9,6 +9,8 @@ import pytest
 
 from fairpool.exports.files import drafts
 
+FULL = Path("/dev/full")
+
 
 def listing(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -48,4 +50,14 @@ def test_no_draft_stays_where_one_cannot_be_made(tmp_path: Path) -> None:
     """Those before it are dropped."""
     with pytest.raises(FileNotFoundError), drafts([tmp_path / "a", tmp_path / "missing" / "b"]):
         pass
+    assert listing(tmp_path) == {}
+
+
+@pytest.mark.skipif(not FULL.exists(), reason=f"there is no {FULL} here")
+def test_no_draft_stays_where_the_disk_is_full(tmp_path: Path) -> None:
+    """Not even one whose bytes cannot be written when it is closed, nor those behind it."""
+    (tmp_path / "a.part").symlink_to(FULL)
+    paths = [tmp_path / name for name in ("a", "b", "manifest")]
+    with pytest.raises(OSError, match="No space left"), drafts(paths) as (first, *_):
+        first.write(b"some")
     assert listing(tmp_path) == {}
