@@ -99,6 +99,8 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         # Whoever is not named here cannot speak for others: the address of a request is its connection's.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        # Longer than clients keep idle connections, so that none of them sends a request into one that just closes.
+        timeout_keep_alive=65,
         timeout_graceful_shutdown=10,
     )
 

@@ -18,6 +18,7 @@ from tests.journeys.program import ROOT, environment
 SHOWN_URL = "http://127.0.0.1:8000"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "-- block {} --"
+_LEAVES_ONE_BEHIND = re.compile(r" &$", re.MULTILINE)
 _PATIENCE_SECONDS = 60
 
 
@@ -68,7 +69,8 @@ def run(found: list[Block], *, url: str, folder: Path, seconds: float = _PATIENC
     )
     parts = re.split(_MARK.format(r"\d+") + "\n", printed)[1:]
     assert len(parts) == len(found), printed
-    for block, part in zip(found, parts, strict=True):
+    for number, block in enumerate(found):
+        part = "".join(parts[number:]) if _LEAVES_ONE_BEHIND.search(block.code) else parts[number]
         position = 0
         for line in block.shown:
             matched = _pattern(line).search(part, position)
