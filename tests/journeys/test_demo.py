@@ -44,6 +44,19 @@ def test_a_demo_without_players_runs_an_empty_week() -> None:
     assert (report["pools"], report["bets"]["placed"], report["audit"]["ok"]) == ([], 0, True)
 
 
+def test_a_real_week_settles_as_the_oracle_says(cluster: Template, tmp_path: Path, real_games: Path) -> None:
+    """A week of the table of real games plays, converted as anybody would, and agrees with the independent program.
+
+    More of them, those with ties among them, are played through a bad feed in `tests/seasons`.
+    """
+    feed = tmp_path / "feed.jsonl"
+    converted = fairpool("feed", "convert", "nflverse", real_games, "--season", "2014", "--week", "5")
+    feed.write_bytes(converted.stdout)
+    report = demo("--feed", feed, "--players", "40", "--bets", "320", data=cluster.copy(tmp_path / "data"))
+    assert report["audit"]["ok"]
+    _agrees_with_the_oracle(tmp_path, report["week"], feed, report["standings_hash"])
+
+
 def test_a_feed_of_other_leagues_plays_the_same_way_each_time(cluster: Template, tmp_path: Path) -> None:
     """Draws, three-way prices, cancelled and postponed games, corrections and bad lines of another source settle.
 
