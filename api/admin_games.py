@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypedDict
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,6 +14,7 @@ from api.http.moments import Moment
 from api.http.reading import Shown, WeekOpened
 from api.identity.actors import actor_of
 from api.identity.principal import AsOperator, request_key
+from api.identity.tokens import Principal
 from api.people.admin import Reason
 from api.services import Services, ServicesDep
 from feeds.flags import Flag
@@ -78,6 +79,17 @@ class StopOrGo(BaseModel):
     reason: Reason
 
 
+class _Asked(TypedDict):
+    """What stopping and letting go have in common."""
+
+    market: str | None
+    why: str
+    actor: str
+    request: str
+    reason: str
+    seen: int | None
+
+
 @router.get("")
 def list_standing_games(
     operator: AsOperator,
@@ -108,17 +120,7 @@ def suspend_game(
     services: ServicesDep,
 ) -> GameStandsShown:
     """Stop stakes on a game or a market, until an operator lets them go on, whatever the feed says meanwhile."""
-    listing.suspend(
-        services.ledger,
-        week=week,
-        game_id=game_id,
-        market=body.market,
-        why=BY_OPERATOR,
-        actor=actor_of(operator.id),
-        request=request_key(request),
-        reason=body.reason,
-        seen=version_seen(request),
-    ).result()
+    listing.suspend(services.ledger, week=week, game_id=game_id, **_asked(operator, body, request)).result()
     return _stands(week, game_id, response, services)
 
 
@@ -133,18 +135,19 @@ def reopen_game(
     services: ServicesDep,
 ) -> GameStandsShown:
     """Let stakes on a game or a market go on, whatever they were stopped for; a game that has started stays locked."""
-    listing.reopen(
-        services.ledger,
-        week=week,
-        game_id=game_id,
-        market=body.market,
-        why=BY_OPERATOR,
-        actor=actor_of(operator.id),
-        request=request_key(request),
-        reason=body.reason,
-        seen=version_seen(request),
-    ).result()
+    listing.reopen(services.ledger, week=week, game_id=game_id, **_asked(operator, body, request)).result()
     return _stands(week, game_id, response, services)
+
+
+def _asked(operator: Principal, body: StopOrGo, request: Request) -> _Asked:
+    return {
+        "market": body.market,
+        "why": BY_OPERATOR,
+        "actor": actor_of(operator.id),
+        "request": request_key(request),
+        "reason": body.reason,
+        "seen": version_seen(request),
+    }
 
 
 def _stands(week: str, game_id: UUID, response: Response, services: Services) -> GameStandsShown:

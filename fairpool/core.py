@@ -28,14 +28,13 @@ from feeds.payments.money import Money
 from feeds.settler import Settler
 from feeds.silence import Silence
 from feeds.watch import Watch
-from ledger.datastore import Datastore
 from ledger.ledger import Ledger
 from ledger.mendable import Mendable
 from ledger.migrate import migrate
 from ledger.seeds import SeedChain
 from projections.bets import Bets
 from projections.builder import Builder
-from projections.catalogue import projections
+from projections.catalogue import datastore_of, projections
 from projections.runner import Runner
 
 _log = logging.getLogger(__name__)
@@ -120,7 +119,8 @@ def core(
     ran = migrate(dsn, all_migrations())
     if ran:
         _log.info("migrated: %s", ", ".join(ran))
-    datastore = Datastore(dsn)
+    every = projections()
+    datastore = datastore_of(dsn, every)
     if clock is None:
         clock = system_clock if settings.database_url else clock_of(settings.data, datastore)
     deaths: list[Callable[[BaseException], None]] = []
@@ -132,7 +132,6 @@ def core(
         on_death=lambda error: deaths[0](error),
         beacon=beacon(settings),
     )
-    every = projections()
     runner = Runner(datastore, every)
     inbox = Inbox(datastore)
     ingest = Ingest(

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
 from ledger.aggregate import LedgerError
+from ledger.datastore import Datastore
 from ledger.migrate import Migration
 from ledger.sql import queries
 from projections.accounts import AccountsProjection
@@ -57,6 +60,12 @@ def projections(name: str | None = None) -> tuple[Projection, ...]:
 def search_path(chosen: Sequence[Projection]) -> str:
     """Return the search path of a process: the schemas of its versions of projections, then `public`."""
     return ",".join([*(each.home for each in chosen if each.home != PUBLIC), PUBLIC])
+
+
+def datastore_of(dsn: str, chosen: Sequence[Projection]) -> Datastore:
+    """Return a datastore whose connections look for tables where these projections have theirs."""
+    options = conninfo_to_dict(dsn).get("options") or ""
+    return Datastore(make_conninfo(dsn, options=f"{options} -c search_path={search_path(chosen)}".strip()))
 
 
 def migrations() -> Iterator[Migration]:

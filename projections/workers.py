@@ -13,8 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
-from ledger.datastore import Datastore
-from projections.catalogue import projections
+from projections.catalogue import datastore_of, projections
 from projections.generations import Act
 from projections.rebuild import NOBODYS, RebuildFailed, Rebuilt, rebuild
 from projections.replays import Progress
@@ -132,7 +131,7 @@ def _work(pipe: Connection, dsn: str, order: Order, names: Sequence[str]) -> Non
     """What each process does. An interrupt is for the one that started it, with which it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
-    datastore = Datastore(dsn)
+    datastore = datastore_of(dsn, projections())
     outcome: list[Rebuilt] | Exception
     try:
         outcome = rebuild(

@@ -64,7 +64,7 @@ def test_a_feed_of_other_leagues_plays_the_same_way_each_time(cluster: Template,
     """
     feed = tmp_path / "feed.jsonl"
     feed.write_bytes(feed_of_other_leagues())
-    chosen = ("--feed", feed, "--players", "16", "--bets", "120")
+    chosen = ("--feed", feed, "--players", "30", "--bets", "300")
     report = demo(*chosen, data=cluster.copy(tmp_path / "data"))
     assert report["audit"]["ok"]
     assert report["games"] == {"settled": 4, "void": 2, "other_week": 1}

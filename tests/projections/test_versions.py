@@ -9,14 +9,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from ledger.datastore import Datastore
 from ledger.events import StakePlaced
 from ledger.facts import Fact
 from ledger.migrate import Migration
 from ledger.recorder import LogRecorder
-from projections.catalogue import in_schema, projections, registration, search_path
+from projections.catalogue import datastore_of, in_schema, projections, registration, search_path
 from projections.generations import Generations
 from projections.projection import Key, Projection
 from projections.rebuild import drop_version, rebuild
@@ -100,7 +99,7 @@ class Release(NamedTuple):
 
 
 def release(dsn: str, projection: Projection) -> Release:
-    datastore = Datastore(make_conninfo(dsn, options=f"-c search_path={search_path([projection])}"))
+    datastore = datastore_of(dsn, [projection])
     return Release(datastore, Runner(datastore, [projection]))
 
 
