@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.auditing.books import Balances
-from ledger.auditing.lines import LineError
+from ledger.auditing.lines import Leaf, LineError, LineReader
 from ledger.auditing.sources import RecorderSource, Source
 from ledger.casebook import Reasons, Why
 from ledger.facts import Fact, fact_of
@@ -144,9 +144,17 @@ def replay_source(
 
 
 def _facts(source: Source) -> Iterator[Fact]:
-    for number, leaf in enumerate(source.leaves(), start=1):
+    reader, read = LineReader(), 0
+    for block in source.blocks():
+        facts = reader.facts(block)
+        yield from _one_by_one(source.log, read, reader.leaves(block)) if facts is None else facts
+        read += len(block.lines)
+
+
+def _one_by_one(log: str, read: int, leaves: Iterator[Leaf]) -> Iterator[Fact]:
+    for number, leaf in enumerate(leaves, start=read + 1):
         if leaf.record is None:
-            raise LineError(f"{position_token(source.log, number)}: {leaf.trouble}")
+            raise LineError(f"{position_token(log, number)}: {leaf.trouble}")
         yield fact_of(leaf.record, keeps_record=False)
 
 

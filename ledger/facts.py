@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -70,7 +70,7 @@ class Fact(msgspec.Struct, kw_only=True, eq=False):
         """Compare all but the record."""
         if not isinstance(other, Fact):
             return NotImplemented
-        names = [name for name in self.__struct_fields__ if name != "record"]
+        names = [name for name in Fact.__struct_fields__ if name != "record"]
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     @property
@@ -126,11 +126,16 @@ _LINE = msgspec.json.Encoder()
 _BUILDING = threading.Lock()
 
 
-@cache
-def _decoder(struct: type[S]) -> msgspec.json.Decoder[S]:
+def decoder(what: Any, *, dec_hook: Callable[[type, Any], Any] = _decode_special) -> msgspec.json.Decoder[Any]:
+    """Return a decoder of events, or of what holds them; keep it, as it takes its time to make."""
     # While msgspec looks at a type for the first time, another thread that uses the type crashes the process.
     with _BUILDING:
-        return msgspec.json.Decoder(struct, dec_hook=_decode_special)
+        return msgspec.json.Decoder(what, dec_hook=dec_hook)
+
+
+@cache
+def _decoder(struct: type[S]) -> msgspec.json.Decoder[S]:
+    return decoder(struct)
 
 
 def read_as(struct: type[S], text: bytes) -> S:
@@ -207,18 +212,30 @@ def export_line(record: Record) -> bytes:
     The stored state goes in as it is, so the bytes depend on nothing but the record. They are the leaf that a
     Merkle tree of the log hashes.
     """
-    return _LINE.encode(
-        ExportLine(
-            actor=record.actor,
-            cause=record.cause,
-            data=msgspec.Raw(record.state),
-            log=record.log,
-            position=record.position,
-            recorded_at=str(record.recorded_at),
-            request=record.request,
-            schema=record.schema,
-            stream=record.stream,
-            type=record.topic,
-            version=record.version,
-        )
+    return _LINE.encode(_line_of(record, str(record.recorded_at)))
+
+
+def export_lines(records: Iterable[Record]) -> list[bytes]:
+    """Return the export line of each record; those that follow one another at one time share its text."""
+    lines, last, text = [], None, ""
+    for record in records:
+        if record.recorded_at != last:
+            last, text = record.recorded_at, str(record.recorded_at)
+        lines.append(_LINE.encode(_line_of(record, text)))
+    return lines
+
+
+def _line_of(record: Record, recorded_at: str) -> ExportLine:
+    return ExportLine(
+        actor=record.actor,
+        cause=record.cause,
+        data=msgspec.Raw(record.state),
+        log=record.log,
+        position=record.position,
+        recorded_at=recorded_at,
+        request=record.request,
+        schema=record.schema,
+        stream=record.stream,
+        type=record.topic,
+        version=record.version,
     )

@@ -34,8 +34,7 @@ class Replay:
 
     def fold(self, facts: Iterable[Fact]) -> Replay:
         """Book facts in order and return this replay."""
-        for fact in facts:
-            self.findings += self._checks.take(fact)
+        self.findings += self._checks.take(facts)
         return self
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,13 +40,14 @@ class ManifestCheck(Check):
         self._folder = folder
         self._manifest = manifest
         self._tree = tree
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
         self._first: str | None = None
         self._last: Fact | None = None
 
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Count the next event."""
-        self._counts[fact.event.TOPIC] += 1
+        topic = fact.event.TOPIC
+        self._counts[topic] = self._counts.get(topic, 0) + 1
         self._first = self._first or str(fact.at)
         self._last = fact
         return ()
@@ -59,7 +59,7 @@ class ManifestCheck(Check):
         yield from self._says("log", said.log, self._tree.log)
         yield from self._says("the size", said.size, tree.size)
         yield from self._says("the root", said.root, tree.root().hex())
-        yield from self._says("the counts", said.counts, dict(self._counts))
+        yield from self._says("the counts", said.counts, self._counts)
         yield from self._says("the first time", said.first_recorded_at, self._first)
         yield from self._says("the last time", said.last_recorded_at, str(self._last.at) if self._last else None)
         if said.text != (self._folder / MANIFEST).read_bytes():

@@ -27,8 +27,17 @@ _EPOCH: Final = Instant.parse("1970-01-01T00:00:00Z")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
+def microseconds_of(moment: datetime) -> int:
+    """Return an aware time as microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 class Bets:
-    """Bets by number: whose, on what terms, placed where and when, and how they stand."""
+    """Bets by number: whose, on what terms, placed where and when, and how they stand.
+
+    `microseconds` has the time of each as `microseconds_of` does. Bets on the same outcome of the same quote share one
+    object in `offers`.
+    """
 
     def __init__(self) -> None:
         self.accounts: list[Account] = []
@@ -37,7 +46,7 @@ class Bets:
         self.positions = array("q")
         self.payouts = array("q")
         self.resolutions = array("q")
-        self._recorded_at = array("q")
+        self.microseconds = array("q")
         self._outcomes = bytearray()
         self._numbers: dict[int, int] = {}
         self._games: dict[int, array[int]] = {}
@@ -50,6 +59,7 @@ class Bets:
 
     def find(self, bet_id: UUID) -> int | None:
         """Return the number of a bet."""
+        # The number behind a UUID is hashed and compared without calling Python.
         return self._numbers.get(bet_id.int)
 
     def place(self, fact: Fact, event: StakePlaced, account: Account) -> None:
@@ -62,7 +72,7 @@ class Bets:
         self.positions.append(fact.position)
         self.payouts.append(0)
         self.resolutions.append(0)
-        self._recorded_at.append(self._microseconds(fact.at))
+        self.microseconds.append(self._microseconds(fact.at))
         self._outcomes.append(0)
         self._games.setdefault(event.game_id.int, array("L")).append(number)
 
@@ -90,7 +100,7 @@ class Bets:
 
     def recorded_at(self, number: int) -> datetime:
         """Return when a bet was placed."""
-        return _EPOCH + timedelta(microseconds=self._recorded_at[number])
+        return _EPOCH + timedelta(microseconds=self.microseconds[number])
 
     def of_game(self, game_id: UUID) -> array[int]:
         """Return the numbers of a game's bets, in order of position."""
@@ -105,8 +115,8 @@ class Bets:
         return (number for number, code in enumerate(self._outcomes) if code == 0)
 
     def _microseconds(self, at: Instant) -> int:
-        if at != self._last[0]:
-            self._last = (at, (at - _EPOCH) // _MICROSECOND)
+        if at is not self._last[0]:
+            self._last = (at, microseconds_of(at))
         return self._last[1]
 
     def _offer(self, event: StakePlaced) -> Offer:

@@ -55,12 +55,16 @@ GAME_EVENTS = (
 
 
 class Board(Check):
-    """The fold of `week.*` and `game.*`. It stands behind the checks that judge those events themselves."""
+    """The fold of `week.*` and `game.*`, so many as are `taken`.
+
+    It stands behind the checks that judge those events themselves.
+    """
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = (*WEEK_EVENTS, *GAME_EVENTS)
 
     def __init__(self, log: str) -> None:
         self.week = Week.blank(week_stream(log))
+        self.taken = 0
         self._games: dict[int, Game] = {}
 
     def game(self, game_id: UUID) -> Game | None:
@@ -74,6 +78,7 @@ class Board(Check):
 
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Fold the next event."""
+        self.taken += 1
         if isinstance(fact.event, WEEK_EVENTS):
             self.week.apply(fact)
             return ()

@@ -6,9 +6,9 @@ happened, as each movement is booked on two of them; what an event states beside
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Any, ClassVar
 from uuid import UUID
 
 from ledger.auditing.bets import Bets
@@ -26,8 +26,6 @@ from ledger.events import (
     WeekOpened,
 )
 from ledger.facts import Fact
-
-_ENDS: Final = (BetWon, BetLost, StakeReturned)
 
 
 @dataclass(slots=True)
@@ -80,6 +78,20 @@ class Books(Check):
     pools: dict[str, Balances] = field(default_factory=dict)
     grant: int | None = None
 
+    def __post_init__(self) -> None:
+        # Looked up by type, as asking one type after another took a fifth of the time of a booking.
+        self._bookings: dict[type[Event], Callable[[Fact, Any, Account], list[str]]] = {
+            WeekOpened: self._begin,
+            AccountOpened: self._open,
+            CreditsGranted: self._issue,
+            BoughtBack: self._issue,
+            StakePlaced: self._stake,
+            BetWon: self._resolve,
+            BetLost: self._resolve,
+            StakeReturned: self._resolve,
+            PayoutCorrected: self._correct,
+        }
+
     @property
     def total(self) -> Balances:
         """The books of all pools together."""
@@ -100,36 +112,31 @@ class Books(Check):
 
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Book the next movement."""
-        event = fact.event
-        account = self.accounts.get(fact.stream.int)
-        if isinstance(event, WeekOpened):
-            self.grant = event.rules.grant
-            return ()
-        if isinstance(event, AccountOpened):
-            wrong = self._open(fact, event, account)
-        elif account is None:
-            wrong = [f"moves credits of {fact.stream}, which has no account"]
-        elif isinstance(event, StakePlaced):
-            wrong = self._stake(fact, event, account)
-        elif isinstance(event, _ENDS):
-            wrong = self._resolve(event, account)
-        elif isinstance(event, PayoutCorrected):
-            wrong = self._correct(event, account)
+        event, account = fact.event, self.accounts.get(fact.stream.int)
+        if account is not None:
+            wrong = self._bookings[type(event)](fact, event, account)
+        elif isinstance(event, AccountOpened):
+            wrong = self._open(fact, event)
+        elif isinstance(event, WeekOpened):
+            wrong = self._begin(fact, event)
         else:
-            assert isinstance(event, CreditsGranted | BoughtBack)
-            wrong = self._issue(event, account)
+            wrong = [f"moves credits of {fact.stream}, which has no account"]
         return [Finding("books", fact.token, text) for text in wrong] if wrong else ()
 
     # Each returns what is wrong, in words.
 
-    def _open(self, fact: Fact, event: AccountOpened, account: Account | None) -> list[str]:
+    def _begin(self, _: Fact, event: WeekOpened, account: Account | None = None) -> list[str]:
+        self.grant = event.rules.grant
+        return []
+
+    def _open(self, fact: Fact, event: AccountOpened, account: Account | None = None) -> list[str]:
         if account is not None:
             return [f"opens the account of {fact.stream} a second time"]
         books = self.pools.setdefault(event.pool_name, Balances())
         self.accounts[fact.stream.int] = Account(fact.stream, event.pool_name, books)
         return []
 
-    def _issue(self, event: CreditsGranted | BoughtBack, account: Account) -> list[str]:
+    def _issue(self, _: Fact, event: CreditsGranted | BoughtBack, account: Account) -> list[str]:
         wrong = []
         if self.grant is not None and event.amount != self.grant:
             wrong.append(f"gives {event.amount} credits, the rules give {self.grant}")
@@ -158,7 +165,7 @@ class Books(Check):
         account.books.escrow += event.stake
         return wrong + _move(account, -event.stake, event.available)
 
-    def _resolve(self, event: BetWon | BetLost | StakeReturned, account: Account) -> list[str]:
+    def _resolve(self, _: Fact, event: BetWon | BetLost | StakeReturned, account: Account) -> list[str]:
         number = self.bets.find(event.bet_id)
         if number is None or self.bets.accounts[number] is not account:
             return [f"resolves bet {event.bet_id}, which {account.entry} never placed"]
@@ -173,7 +180,7 @@ class Books(Check):
         self.bets.resolve(number, outcome=outcome, payout=payout, resolution=event.resolution)
         return _move(account, payout, event.available)
 
-    def _correct(self, event: PayoutCorrected, account: Account) -> list[str]:
+    def _correct(self, _: Fact, event: PayoutCorrected, account: Account) -> list[str]:
         number = self.bets.find(event.bet_id)
         if number is None or self.bets.accounts[number] is not account:
             return [f"corrects bet {event.bet_id}, which {account.entry} never placed"]
@@ -189,10 +196,11 @@ class Books(Check):
 
 
 def _outcome(event: BetWon | BetLost | StakeReturned) -> tuple[str, int]:
-    if isinstance(event, BetWon):
-        return "won", event.payout
-    if isinstance(event, BetLost):
+    if type(event) is BetLost:
         return "lost", 0
+    if type(event) is BetWon:
+        return "won", event.payout
+    assert isinstance(event, StakeReturned)
     return ("push" if event.reason == "push" else "void"), event.amount
 
 

@@ -18,17 +18,16 @@ class Checks:
         self._checks = checks
         self._takes: dict[type[Event], tuple[Take, ...]] = {}
 
-    def take(self, fact: Fact) -> list[Finding]:
-        """Take the next fact, and return what is wrong with it."""
-        takes = self._takes.get(type(fact.event))
-        if takes is None:
-            takes = self._takes[type(fact.event)] = self._takes_of(type(fact.event))
+    def take(self, facts: Iterable[Fact]) -> list[Finding]:
+        """Take the next facts, and return what is wrong with them."""
         found: list[Finding] = []
-        try:
-            for take in takes:
-                found += take(fact)
-        except OverflowError:
-            found.append(Finding("line", fact.token, "holds a number that is beyond all credits"))
+        for fact in facts:
+            takes = self._takes.get(type(fact.event)) or self._takes_of(type(fact.event))
+            try:
+                for take in takes:
+                    found += take(fact)
+            except OverflowError:
+                found.append(Finding("line", fact.token, "holds a number that is beyond all credits"))
         return found
 
     def end(self) -> list[Finding]:
@@ -36,4 +35,6 @@ class Checks:
         return [finding for check in self._checks for finding in check.end()]
 
     def _takes_of(self, kind: type[Event]) -> tuple[Take, ...]:
-        return tuple(check.take for check in self._checks if not check.EVENTS or kind in check.EVENTS)
+        takes = tuple(check.take for check in self._checks if not check.EVENTS or kind in check.EVENTS)
+        self._takes[kind] = takes
+        return takes

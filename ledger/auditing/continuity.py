@@ -21,10 +21,11 @@ class Continuity(Check):
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Take the next event of any type."""
         # The number behind a UUID is hashed and compared without calling Python.
-        stream, at = fact.stream.int, fact.at
+        stream, at = fact.stream.int, fact.recorded_at or fact.at
         position, version = self.position + 1, self._versions.get(stream, 0) + 1
         follows = fact.position == position and fact.version == version and fact.log == self.log
-        found = [] if follows and at >= (self.at or at) else list(self._wrong(fact, position, version))
+        is_later = at is self.at or self.at is None or at >= self.at
+        found = () if follows and is_later else list(self._wrong(fact, position, version))
         self.position, self.at, self._versions[stream] = fact.position, at, fact.version
         return found
 

@@ -10,7 +10,8 @@ from ledger.auditing.board import Board
 from ledger.auditing.findings import Check, Finding
 from ledger.events import Event, StakePlaced
 from ledger.facts import Fact
-from ledger.game import Offer
+from ledger.game import Game, Offer, UnknownGame
+from ledger.instants import Instant
 from ledger.odds import payout
 from ledger.rules import Rules
 
@@ -22,26 +23,49 @@ class Gates(Check):
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        # What stakes were offered, by quote and outcome, since anything happened on the board.
+        self._offers: dict[tuple[int, str], tuple[Game, Offer]] = {}
+        self._taken = 0
 
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Take the next stake."""
         stake = fact.event
         assert isinstance(stake, StakePlaced)
-        week, game = self._board.week, self._board.game(stake.game_id)
-        if game is None:
-            return [_finding(fact, f"game {stake.game_id} is not listed")]
         try:
-            if week.grouped is None or week.closed is not None:
-                week.require_betting()
-            offer = game.offer(market_id=stake.market_id, odds_id=stake.odds_id, outcome=stake.outcome, at=fact.at)
+            wrong = _wrong(stake, self._offer(stake, fact.at), self._board.week.rules)
         except LedgerError as refusal:
-            return [_finding(fact, str(refusal))]
-        wrong = _wrong(stake, offer, week.rules)
-        return () if wrong is None else [_finding(fact, wrong)]
+            wrong = str(refusal)
+        return () if wrong is None else [Finding("gate", fact.token, wrong)]
+
+    def _offer(self, stake: StakePlaced, at: Instant) -> Offer:
+        """Return what the stake would freeze here and now; raises LedgerError where it may not be placed.
+
+        What is on offer changes with the board, and ends with the game's start.
+        """
+        if self._taken != self._board.taken:
+            self._taken = self._board.taken
+            self._offers.clear()
+        key = (stake.odds_id.int, stake.outcome)
+        game, offer = self._offers.get(key, (None, None))
+        if game is not None and offer is not None and _names(stake, offer) and at < game.starts_at:
+            return offer
+        game, week = self._board.game(stake.game_id), self._board.week
+        if game is None:
+            raise UnknownGame(f"game {stake.game_id} is not listed")
+        if week.grouped is None or week.closed is not None:
+            week.require_betting()
+        offer = game.offer(market_id=stake.market_id, odds_id=stake.odds_id, outcome=stake.outcome, at=at)
+        self._offers[key] = game, offer
+        return offer
+
+
+def _names(stake: StakePlaced, offer: Offer) -> bool:
+    """Say whether a stake, which names the quote and outcome of an offer, names its market and its game as well."""
+    return stake.market_id.int == offer.market_id.int and stake.game_id.int == offer.game_id.int
 
 
 def _wrong(stake: StakePlaced, offer: Offer, rules: Rules) -> str | None:
-    if (stake.market, stake.line, stake.price) != (offer.market, offer.line, offer.price):
+    if stake.market != offer.market or stake.line != offer.line or stake.price != offer.price:
         return (
             f"froze {stake.market} {stake.line} at {stake.price},"
             f" on offer was {offer.market} {offer.line} at {offer.price}"
@@ -53,7 +77,3 @@ def _wrong(stake: StakePlaced, offer: Offer, rules: Rules) -> str | None:
     if stake.potential_payout != payout(stake.stake, stake.price):
         return f"promises {stake.potential_payout} credits, not {payout(stake.stake, stake.price)}"
     return None
-
-
-def _finding(fact: Fact, text: str) -> Finding:
-    return Finding("gate", fact.token, text)

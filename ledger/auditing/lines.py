@@ -1,12 +1,29 @@
-"""Export lines, read back: the record that a line holds, once it is found to be the one way to write it."""
+"""Export lines, read back: the facts that they hold, once they are found to be the one way to write them.
+
+Honest lines are read many at a time: decoded as what their types say, and encoded again. Where that gives the same
+bytes, there was no other way to write what they say (RFC 8785), and nothing that was not read. Where it does not, or a
+line is of another schema, each line is looked at by itself, which says what is wrong with it.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Annotated, Any, NamedTuple, Union
 
 import msgspec
 
-from ledger.facts import ExportLine, Record, canonical
+from ledger.events import Event, event_types
+from ledger.facts import (
+    ExportLine,
+    Fact,
+    Record,
+    UnknownTopic,
+    UnreadableEvent,
+    canonical,
+    decoder,
+    fact_of,
+)
 from ledger.instants import Instant
 
 
@@ -25,14 +42,57 @@ class Leaf(NamedTuple):
     trouble: str = ""
 
 
+class Block(NamedTuple):
+    """Consecutive lines of a log, without their LF; the last one of a file may lack it, and is `cut_off` then.
+
+    `records` are those that the lines were written from, where they come from the database.
+    """
+
+    lines: Sequence[bytes]
+    records: Sequence[Record] = ()
+    cut_off: bool = False
+
+    @property
+    def text(self) -> bytes:
+        """The lines as a file has them."""
+        return b"\n".join(self.lines) + (b"" if self.cut_off else b"\n")
+
+
 class LineReader:
     """Reads lines, one after another. Those of one append share their time, which is read once."""
 
     def __init__(self) -> None:
         self._decoder = msgspec.json.Decoder(ExportLine)
         self._encoder = msgspec.json.Encoder()
+        self._facts = decoder(_facts_of_lines(), dec_hook=self._read_special)
+        self._canonical = msgspec.json.Encoder(order="sorted", enc_hook=self._write_special)
         self._text = ""
-        self._time: Instant
+        self._time: Instant | None = None
+
+    def facts(self, block: Block) -> list[Fact] | None:
+        """Return the facts of all lines at once; None where that cannot be done, so that `judged` must be asked.
+
+        Their records are not kept: they are what `record_of` makes of the facts.
+        """
+        text = block.text
+        try:
+            facts: list[Fact] = self._facts.decode_lines(text)
+            return facts if self._canonical.encode_lines(facts) == text else None
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+            return None
+
+    def judged(self, block: Block) -> Iterator[tuple[Fact | None, str]]:
+        """Yield the fact of each line, None where it cannot be read, and what is wrong with how it is written."""
+        return map(_judged, self.leaves(block))
+
+    def leaves(self, block: Block) -> Iterator[Leaf]:
+        """Yield the lines of a block, each with its record, or with what is wrong with it."""
+        if block.records:
+            yield from map(Leaf, block.lines, block.records)
+            return
+        last = len(block.lines) if block.cut_off else 0
+        for number, line in enumerate(block.lines, start=1):
+            yield self.leaf(line) if number != last else Leaf(line, None, "is cut off: no LF stands behind it")
 
     def leaf(self, line: bytes) -> Leaf:
         """Return a line with its record, or with what is wrong with it."""
@@ -45,12 +105,10 @@ class LineReader:
         """Return the record of a line (without LF); raises LineError."""
         try:
             envelope = self._decoder.decode(line)
-            if envelope.recorded_at != self._text:
-                self._time = Instant.parse(envelope.recorded_at)
-                self._text = str(self._time)
+            time = self._instant(envelope.recorded_at)
         except (msgspec.DecodeError, ValueError) as error:
             raise LineError(f"is no export line: {error}") from error
-        if envelope.recorded_at != self._text or self._encoder.encode(envelope) != line:
+        if self._text != envelope.recorded_at or self._encoder.encode(envelope) != line:
             raise LineError("is not canonical: a field is written in another way than RFC 8785 and the format have it")
         return Record(
             log=envelope.log,
@@ -60,11 +118,75 @@ class LineReader:
             topic=envelope.type,
             schema=envelope.schema,
             state=bytes(envelope.data),
-            recorded_at=self._time,
+            recorded_at=time,
             actor=envelope.actor,
             request=envelope.request,
             cause=envelope.cause,
         )
+
+    def _instant(self, text: str) -> Instant:
+        """Return the time that a text says; the one way to write it is in `_text` then. Raises ValueError."""
+        if self._time is None or text != self._text:
+            self._time = Instant.parse(text)
+            self._text = str(self._time)
+        return self._time
+
+    def _read_special(self, wanted: type, value: Any) -> Instant:
+        if wanted is Instant and isinstance(value, str):
+            return self._instant(value)
+        raise TypeError(f"{value!r} is no {wanted.__name__}")
+
+    def _write_special(self, value: Any) -> str:
+        return self._text if value is self._time else str(value)
+
+
+def leaves(blocks: Iterable[Block]) -> Iterator[Leaf]:
+    """Yield the lines of blocks, each with its record, or with what is wrong with it."""
+    reader = LineReader()
+    for block in blocks:
+        yield from reader.leaves(block)
+
+
+@cache
+def _facts_of_lines() -> Any:
+    """Return the types of facts that lines are read as, one for each type of event, told apart as lines are."""
+    return Union[tuple(_facts_of(topic, kind) for topic, kind in event_types().items())]  # noqa: UP007
+
+
+def _facts_of(topic: str, kind: type[Event]) -> type[msgspec.Struct]:
+    # All that a line has must be in it, and what it lacks, the record, may not.
+    return msgspec.defstruct(
+        f"{kind.__name__}Fact",
+        [
+            ("event", kind, msgspec.field(name="data")),
+            ("position", int),
+            ("recorded_at", Instant),
+            ("cause", str | None),
+            ("record", None, None),
+            ("schema", Annotated[int, msgspec.Meta(ge=kind.SCHEMA, le=kind.SCHEMA)]),
+        ],
+        bases=(Fact,),
+        tag_field="type",
+        tag=topic,
+        kw_only=True,
+        eq=False,
+        forbid_unknown_fields=True,
+        omit_defaults=True,
+    )
+
+
+def _judged(leaf: Leaf) -> tuple[Fact | None, str]:
+    if leaf.record is None:
+        return None, leaf.trouble
+    try:
+        fact = fact_of(leaf.record)
+    except (UnknownTopic, UnreadableEvent) as error:
+        return None, str(error)
+    # What is written anew the same way needs no second look; data of another schema does.
+    state = leaf.record.state
+    if canonical(fact.event) != state and not is_canonical(state):
+        return fact, "is not canonical: its data is written in another way than RFC 8785 has it"
+    return fact, ""
 
 
 def is_canonical(state: bytes) -> bool:

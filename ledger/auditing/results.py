@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ledger.aggregate import Context, LedgerError
 from ledger.auditing.board import Board
+from ledger.auditing.verdicts import Verdicts
 from ledger.events import BetsVoided, Event, GameLocked, ResultRecorded, RulingLifted
 from ledger.facts import Fact
 from ledger.game import POSTPONED, Game
@@ -33,6 +34,7 @@ class Settled:
     settlement: Settlement
     _result: Result | None = None
     _as_of: tuple[int, int] = (0, 0)
+    _verdicts: Verdicts | None = None
 
     def result(self, rules: Rules) -> Result | None:
         """Return what the game's bets are graded by here, but for those that are void; None before a result."""
@@ -40,6 +42,13 @@ class Settled:
         if self._result is None or self._as_of != as_of:
             self._result, self._as_of = self.settlement.result(self.game, rules), as_of
         return self._result
+
+    def verdicts(self, result: Result) -> Verdicts:
+        """Return what the game's bets come to by a result, as the game stands here."""
+        verdicts = self._verdicts
+        if verdicts is None or verdicts.result is not result or verdicts.version != self.game.version:
+            verdicts = self._verdicts = Verdicts(self.game, result)
+        return verdicts
 
 
 class Results:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 from uuid import UUID
 
 from ledger.auditing.bets import Bets
 from ledger.auditing.board import Board
 from ledger.auditing.findings import Check, Finding
 from ledger.auditing.results import Results, Settled
+from ledger.auditing.verdicts import Grade
 from ledger.events import (
     BetLost,
     BetsVoided,
@@ -31,7 +32,7 @@ from ledger.events import (
     WeekSettled,
 )
 from ledger.facts import Fact
-from ledger.grading import Outcome, Result, grade
+from ledger.grading import Result
 from ledger.settlement import StaleChunk
 
 _Resolving: TypeAlias = BetWon | BetLost | StakeReturned | PayoutCorrected
@@ -71,8 +72,9 @@ class Settlements(Check):
 
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Take the next event."""
-        if isinstance(fact.event, _RESOLVING):
-            text = self._resolve(fact.event)
+        event: Any = fact.event
+        if type(event) in _RESOLVING:
+            text = self._resolve(event)
             return () if text is None else [_finding(fact, text)]
         return [*self._end_chunk(), *(_finding(fact, text) for text in self._turn(fact))]
 
@@ -110,24 +112,21 @@ class Settlements(Check):
         if self._bets.positions[number] > settled.settlement.cut:
             return f"resolves bet {event.bet_id}, which was placed behind the result at {settled.settlement.cut}"
         try:
-            outcome = self._grade(settled, number, settled.result(self._board.week.rules))
+            comes_to = self._grade(settled, number, settled.result(self._board.week.rules))
         except ValueError as error:
             return f"bet {event.bet_id}: {error}"
-        if outcome is None:
+        if comes_to is None:
             return f"resolves bet {event.bet_id}, of which resolution {event.resolution} says nothing"
-        said, comes_to = _said(event), _of(outcome)
+        said = _said(event)
         if said == comes_to:
             return None
         return f"bet {event.bet_id} is {_told(*said)}; by its terms and the result it is {_told(*comes_to)}"
 
-    def _grade(self, settled: Settled, number: int, result: Result | None) -> Outcome | None:
+    def _grade(self, settled: Settled, number: int, result: Result | None) -> Grade | None:
         """Return what a bet comes to; None where the resolution says nothing of it."""
         if self._is_void(settled, number):
-            return Outcome("void", self._bets.stakes[number], "operator")
-        if result is None:
-            return None
-        three_way = self._bets.offers[number].odds_id in settled.game.three_way_odds
-        return grade(self._bets.terms(number), result, three_way=three_way)
+            return Grade("void", self._bets.stakes[number], "operator")
+        return None if result is None else settled.verdicts(result).grade(self._bets, number)
 
     def _is_void(self, settled: Settled, number: int) -> bool:
         """Say whether a ruling that stands names a bet."""
@@ -177,14 +176,14 @@ class Settlements(Check):
         """Hold a bet that the chunk left as it was against what it comes to under the resolution."""
         where = f"the bet of position {self._bets.positions[number]}"
         try:
-            outcome = self._grade(chunk.settled, number, chunk.result)
+            grade = self._grade(chunk.settled, number, chunk.result)
         except ValueError as error:
             yield _finding(chunk.fact, f"{where}: {error}")
             return
-        assert outcome is not None
+        assert grade is not None
         stands = (self._bets.outcome(number), self._bets.payouts[number])
-        if stands != (outcome.verdict, outcome.payout):
-            told = f"it is {_told(*_of(outcome))} under resolution {chunk.event.resolution}"
+        if stands != (grade.verdict, grade.payout):
+            told = f"it is {_told(*grade)} under resolution {chunk.event.resolution}"
             yield _finding(chunk.fact, f"leaves {where} {stands[0]} for {stands[1]}; {told}")
 
     def _complete(self, fact: Fact, event: SettlementCompleted) -> Iterator[str]:
@@ -230,17 +229,14 @@ class Settlements(Check):
 
 
 def _said(event: _Resolving) -> tuple[str, int, str | None]:
-    if isinstance(event, BetWon):
-        return "won", event.payout, None
-    if isinstance(event, BetLost):
+    if type(event) is BetLost:
         return "lost", 0, None
-    if isinstance(event, StakeReturned):
+    if type(event) is BetWon:
+        return "won", event.payout, None
+    if type(event) is StakeReturned:
         return ("push" if event.reason == "push" else "void"), event.amount, event.reason
+    assert isinstance(event, PayoutCorrected)
     return event.to_outcome, event.to_payout, None if event.reason == "result" else event.reason
-
-
-def _of(outcome: Outcome) -> tuple[str, int, str | None]:
-    return outcome.verdict, outcome.payout, outcome.reason
 
 
 def _told(verdict: str, payout: int, reason: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ledger.auditing.findings import Finding
 from ledger.ids import position_token
-from ledger.proofs.merkle import Frontier, leaf_hash
+from ledger.proofs.merkle import Frontier, leaf_hashes
 from ledger.proofs.notes import Checkpoint, NoteError, Verifier, open_checkpoint
 from ledger.recorder import END
 
@@ -21,7 +21,7 @@ class Noted(NamedTuple):
 
 
 class TreeCheck:
-    """Takes each line of a log, and each signed checkpoint (in order of size) when the tree has come to its size.
+    """Takes the lines of a log, and each signed checkpoint (in order of size) when the tree has come to its size.
 
     Signatures count if they are by one of the `verifiers`, whose name is the origin of the log in front of its own.
     Findings among the notes are passed on.
@@ -38,11 +38,15 @@ class TreeCheck:
         # The size at which the tree is looked at next.
         self._due = 0
 
-    def take(self, line: bytes) -> Iterable[Finding]:
-        """Take the next line, without LF."""
-        found = list(self._compare()) if self._due == 0 else []
-        self.tree.append(leaf_hash(line))
-        return [*found, *self._compare()] if self.tree.size >= self._due else found
+    def take(self, lines: Sequence[bytes]) -> Iterator[Finding]:
+        """Take the next lines, without LF."""
+        hashes = leaf_hashes(lines)
+        while hashes:
+            yield from self._compare()
+            grown = self._due - self.tree.size
+            self.tree.extend(hashes[:grown])
+            hashes = hashes[grown:]
+        yield from self._compare()
 
     def end(self) -> Iterator[Finding]:
         """Return which checkpoints cover more than there is."""

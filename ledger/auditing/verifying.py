@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ledger.auditing.board import Board
 from ledger.auditing.books import Books
@@ -13,7 +13,7 @@ from ledger.auditing.draws import DrawCheck
 from ledger.auditing.findings import Check, Finding
 from ledger.auditing.gates import Gates
 from ledger.auditing.ids import Ids
-from ledger.auditing.lines import Leaf, is_canonical
+from ledger.auditing.lines import LineReader
 from ledger.auditing.office import OfficeBook, WeekInOffice
 from ledger.auditing.payments import Payments
 from ledger.auditing.prizes import Prizes
@@ -24,11 +24,9 @@ from ledger.auditing.sources import Source
 from ledger.auditing.standings import Standings
 from ledger.auditing.tree import TreeCheck
 from ledger.auditing.week import WeekStates
-from ledger.facts import Fact, UnknownTopic, UnreadableEvent, canonical, fact_of
 from ledger.ids import OFFICE, position_token
 
 Progress = Callable[[int, int], None]
-_STEP = 1_000
 
 
 def checks_of(log: str) -> list[Check]:
@@ -61,26 +59,36 @@ def verify(
 
     `checks` are those of `checks_of`, and more; `office` is the week as the office has it, where its log is at hand.
     """
-    held = Checks(*checks, *([office] if office else []))
-    listed = office.listed.size if office and office.listed else 0
-    for leaf in source.leaves():
-        yield from tree.take(leaf.line)
-        size = tree.tree.size
-        fact, trouble = _fact(leaf)
-        if fact is None or trouble:
-            yield Finding("line", position_token(source.log, size), trouble)
-        if fact is not None:
-            yield from held.take(fact)
-        if size == listed and office is not None:
-            yield from office.root(size, tree.tree.root())
-        if size % _STEP == 0:
-            progress(size, source.size)
-    progress(tree.tree.size, source.size)
+    held, reader = Checks(*checks, *([office] if office else [])), LineReader()
+    for block in source.blocks():
+        read = tree.tree.size
+        yield from _grow(tree, block.lines, office)
+        facts = reader.facts(block)
+        if facts is not None:
+            yield from held.take(facts)
+        else:
+            for position, (judged, trouble) in enumerate(reader.judged(block), start=read + 1):
+                if trouble:
+                    yield Finding("line", position_token(source.log, position), trouble)
+                if judged is not None:
+                    yield from held.take([judged])
+        progress(tree.tree.size, source.size)
     if tree.tree.size != source.size:
         at = position_token(source.log, tree.tree.size)
         yield Finding("position", at, f"is the last event, and there should be {source.size}")
     yield from tree.end()
     yield from held.end()
+
+
+def _grow(tree: TreeCheck, lines: Sequence[bytes], office: WeekInOffice | None) -> Iterator[Finding]:
+    """Let the tree grow by some lines, and hold it against the office's list at the size that this names."""
+    listed = office.listed.size if office and office.listed else 0
+    before = max(0, listed - tree.tree.size)
+    if office is not None and 0 < before <= len(lines):
+        yield from tree.take(lines[:before])
+        yield from office.root(listed, tree.tree.root())
+        lines = lines[before:]
+    yield from tree.take(lines)
 
 
 def first_of_each_kind(findings: Iterable[Finding]) -> list[Finding]:
@@ -89,18 +97,3 @@ def first_of_each_kind(findings: Iterable[Finding]) -> list[Finding]:
     for finding in findings:
         first.setdefault(finding.kind, finding)
     return list(first.values())
-
-
-def _fact(leaf: Leaf) -> tuple[Fact | None, str]:
-    """Return the fact of a leaf, None where it cannot be read, and what is wrong with how it is written."""
-    if leaf.record is None:
-        return None, leaf.trouble
-    try:
-        fact = fact_of(leaf.record)
-    except (UnknownTopic, UnreadableEvent) as error:
-        return None, str(error)
-    # What is written anew the same way needs no second look; data of another schema does.
-    state = leaf.record.state
-    if canonical(fact.event) != state and not is_canonical(state):
-        return fact, "is not canonical: its data is written in another way than RFC 8785 has it"
-    return fact, ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ledger.auditing.findings import Finding
-from ledger.auditing.lines import Leaf, LineReader
+from ledger.auditing.lines import Block, Leaf, leaves
 from ledger.auditing.office import WeekInOffice
 from ledger.auditing.tree import TreeCheck
 from ledger.auditing.verifying import checks_of, verify
@@ -30,9 +30,11 @@ class Lines:
     def size(self) -> int:
         return len(self.lines)
 
+    def blocks(self) -> Iterator[Block]:
+        yield Block(self.lines)
+
     def leaves(self) -> Iterator[Leaf]:
-        reader = LineReader()
-        return (reader.leaf(line) for line in self.lines)
+        return leaves(self.blocks())
 
 
 def broken(lines: Sequence[bytes], breaking: Break, *, log: str = WEEK) -> tuple[Lines, int]:

@@ -16,6 +16,7 @@ from ledger.proofs.merkle import (
     empty_root,
     inclusion_proof,
     leaf_hash,
+    leaf_hashes,
     node_hash,
     root_at,
     verify_consistency,
@@ -160,6 +161,20 @@ def test_appending_gives_the_root_of_the_whole(lines: list[bytes]) -> None:
         frontier.append(leaf_hash(line))
         assert frontier.root() == root_at(node, frontier.size)
     assert frontier.size == len(lines)
+
+
+@given(st.lists(st.integers(0, 20), max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_leaves_that_come_together_give_the_root_of_the_whole(steps: list[int]) -> None:
+    """However many come at a time."""
+    frontier, hashes = Frontier(), leaf_hashes(b"%d" % number for number in range(sum(steps)))
+    alone = Frontier()
+    for step in steps:
+        begin = frontier.size
+        frontier.extend(hashes[begin : begin + step])
+        for leaf in hashes[begin : begin + step]:
+            alone.append(leaf)
+        assert (frontier.size, frontier.root()) == (alone.size, alone.root())
 
 
 @st.composite
