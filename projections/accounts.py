@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import (
     AccountOpened,
@@ -23,8 +24,7 @@ from projections.rows import Row, Rows
 from projections.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Account(Row):
+class Account(Row, frozen=True):
     """An entry's account, in credits. `potential` is what its open bets would pay if all were won.
 
     `granted` and `bought_back` sum up what was given; `position` is that of the last movement.
@@ -46,8 +46,7 @@ class Account(Row):
     bought_back: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AccountStake(Row):
+class AccountStake(Row, frozen=True):
     """An open bet, remembered until it is resolved: the events that resolve bets do not repeat the stake."""
 
     TABLE: ClassVar[str] = "account_stakes"
@@ -64,6 +63,7 @@ class AccountsProjection(Projection):
 
     name = "accounts"
     tables = (Account, AccountStake)
+    FOLDS = (AccountOpened, CreditsGranted, BoughtBack, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The account, and the bet that is resolved."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import AccountOpened, BetLost, BetWon, PayoutCorrected, StakePlaced, StakeReturned
 from ledger.facts import Fact
@@ -16,8 +17,7 @@ from projections.rows import Row, Rows
 from projections.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Bet(Row):
+class Bet(Row, frozen=True):
     """A bet. `status`: placed, won, lost, push or void; `payout` is null while placed.
 
     `position` and `placed_at` are those of the stake, `settled_position` and `settled_at` those of the last
@@ -51,8 +51,7 @@ class Bet(Row):
     settled_position: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bettor(Row):
+class Bettor(Row, frozen=True):
     """The pool of an entry, remembered because a stake does not repeat it."""
 
     TABLE: ClassVar[str] = "bettors"
@@ -68,6 +67,7 @@ class BetsProjection(Projection):
 
     name = "bets"
     tables = (Bet, Bettor)
+    FOLDS = (AccountOpened, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The bettor who places a bet; the bet that is resolved or corrected."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
+
+from msgspec import field
+from msgspec.structs import replace
 
 from ledger.events import (
     GameLocked,
@@ -29,8 +31,7 @@ from projections.weeks import week_of
 MARKETS: Final = ("moneyline", "spread", "total")
 
 
-@dataclass(frozen=True, slots=True)
-class Game(Row):
+class Game(Row, frozen=True):
     """One listing of a game in a week. `state`: scheduled, locked or moved_out.
 
     `suspended` and `locked` say why it takes no stakes; `result_status`, the scores and `certainty` are those of
@@ -62,8 +63,7 @@ class Game(Row):
     away_score: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Market(Row):
+class Market(Row, frozen=True):
     """A market and the quote on offer: American prices by outcome. `suspended` says why it takes no stakes.
 
     A market that was suspended before its first quote has no `odds_id`; readers do not see it.
@@ -89,6 +89,17 @@ class BoardProjection(Projection):
 
     name = "board"
     tables = (Game, Market)
+    FOLDS = (
+        GameScheduled,
+        GameRescheduled,
+        GameMovedOut,
+        GameLocked,
+        GameUnlocked,
+        MarketQuoted,
+        MarketSuspended,
+        MarketReopened,
+        ResultRecorded,
+    )
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The game, and the markets that the fact speaks of."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from ledger.events import (
     BetsVoided,
@@ -47,8 +47,7 @@ class SettledBy(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Case(Row):
+class Case(Row, frozen=True):
     """A case. `state`: open, proposed, approved, applied (its change was carried out) or closed (without one).
 
     `opened_by` and the like are actors, `operator:<id>`; `position` is that of the case's last event. What was
@@ -93,8 +92,7 @@ class Case(Row):
     outcome: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SettledGame(Row):
+class SettledGame(Row, frozen=True):
     """What settles a game, remembered for the case that changes it: `settled` is the JSON of a `SettledBy`."""
 
     TABLE: ClassVar[str] = "settled_games"
@@ -110,6 +108,17 @@ class CasesProjection(Projection):
 
     name = "cases"
     tables = (Case, SettledGame)
+    FOLDS = (
+        CaseOpened,
+        CaseProposed,
+        CaseApproved,
+        CaseApplied,
+        CaseClosed,
+        ResultRecorded,
+        BetsVoided,
+        RulingLifted,
+        GameLocked,
+    )
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The case, which a ruling names by its request, and what settles the game."""

@@ -97,13 +97,13 @@ class Side:
     def __init__(self, game: Game, settlement: Settlement, rules: Rules) -> None:
         self.game = game
         self.settlement = settlement
-        self._result = settlement.result(game, rules)
+        self._grades = settlement.grades(game, rules)
 
     def settle(self, account: Account, bet: Bet) -> Fact | None:
         """Settle a bet as the settler does; None where it stands so already, is still open, or was placed later."""
         if bet.placed.position > self.settlement.cut:
             return None
-        outcome = self.settlement.outcome(bet.placed, game=self.game, result=self._result)
+        outcome = self.settlement.outcome(bet.placed, game=self.game, grades=self._grades)
         if outcome is None:
             return None
         return account.resolve(bet_id=bet.stake.bet_id, outcome=outcome, resolution=self.settlement.resolution)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -12,9 +12,7 @@ from projections.pages import Page
 from projections.positions import Positions
 from projections.projection import PUBLIC, Projection, ProjectionStopped
 from projections.rows import Keys, Rows
-from projections.tables import append, load, look_in, save
-
-_COPIED_FROM: Final = 200
+from projections.tables import load, look_in, save
 
 
 class GenerationMoved(Exception):
@@ -36,6 +34,17 @@ class Fold:
         self._written = position
         self._rows_kept = rows_kept
         self._rows = Rows() if position == 0 else Rows({})
+        self._rows_known = 0
+
+    @property
+    def rows_unwritten(self) -> int:
+        """About how many rows came since the last were written."""
+        return len(self._rows) - self._rows_known
+
+    @property
+    def facts_unwritten(self) -> int:
+        """How many facts were folded since."""
+        return self.position - self._written
 
     @property
     def touched(self) -> Keys:
@@ -48,12 +57,13 @@ class Fold:
         Where the page has a record that cannot be read, and the projection would have to, it raises after the fold of
         those before it.
         """
-        facts = [fact for fact in page.facts_for(self.projection) if self.position < fact.position <= until]
-        if facts:
-            if not self._rows.is_all:
+        end = min(until, page.end_for(self.projection))
+        if self.position < end:
+            facts = page.facts_for(self.projection, after=self.position, until=end)
+            if facts and not self._rows.is_all:
                 self._load(connection, self._rows.unknown(self.projection.touched(facts)))
             self.projection.fold(self._rows, facts)
-            self.position = facts[-1].position
+            self.position = end
         if page.error is not None and self.position < min(until, page.records[-1].position):
             raise ProjectionStopped(f"{self.projection.name} cannot go on: {page.error}")
 
@@ -66,11 +76,7 @@ class Fold:
             raise GenerationMoved(f"{self.schema} of {self.log} is rebuilt by somebody else")
         try:
             look_in(connection, self.schema)
-            for changes in self._rows.changes():
-                if len(changes.added) >= _COPIED_FROM:
-                    append(connection, changes.row_type, changes.added)
-                    changes = changes._replace(added=[])
-                save(connection, self.log, [changes])
+            save(connection, self.log, self._rows.changes())
             look_in(connection, PUBLIC)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             place = f"{self.log}:{self._written} to {self.position}"
@@ -82,10 +88,10 @@ class Fold:
     def written(self) -> None:
         """Go on from what was written; to be called when it is committed."""
         self._written = self.position
-        if len(self._rows) > self._rows_kept:
+        self._rows.written()
+        if len(self._rows) >= self._rows_kept:
             self._rows = Rows({})
-        else:
-            self._rows.written()
+        self._rows_known = len(self._rows)
 
     def _load(self, connection: Connection[Any], keys: Keys) -> None:
         with connection.transaction():

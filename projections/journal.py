@@ -25,8 +25,7 @@ from projections.view import View
 Resolved = BetWon | BetLost | StakeReturned
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry(Row):
+class JournalEntry(Row, frozen=True):
     """A movement, in credits: what it added to each of the four accounts that it may touch (design §4).
 
     `kind`: granted, bought_back, staked, won, lost, returned or corrected. `issuance` and `house` are the pool's,
@@ -35,6 +34,7 @@ class JournalEntry(Row):
 
     TABLE: ClassVar[str] = "journal"
     KEY: ClassVar[str] = "position"
+    ARE_FINAL: ClassVar[bool] = True
 
     log: str
     position: int
@@ -49,8 +49,7 @@ class JournalEntry(Row):
     house: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class JournalPool(Row):
+class JournalPool(Row, frozen=True):
     """The pool of an entry, remembered because movements do not repeat it."""
 
     TABLE: ClassVar[str] = "journal_pools"
@@ -61,8 +60,7 @@ class JournalPool(Row):
     pool_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalStake(Row):
+class JournalStake(Row, frozen=True):
     """What an open bet holds in escrow, remembered until it is resolved."""
 
     TABLE: ClassVar[str] = "journal_stakes"
@@ -99,6 +97,7 @@ class JournalProjection(Projection):
 
     name = "journal"
     tables = (JournalEntry, JournalPool, JournalStake)
+    FOLDS = (AccountOpened, CreditsGranted, BoughtBack, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
     IS_EVIDENCE = True
 
     def keys(self, fact: Fact) -> Iterator[Key]:

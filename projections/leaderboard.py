@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import (
     AccountOpened,
@@ -25,8 +27,7 @@ from projections.view import View
 _COUNTED_AS = {"won": "won", "lost": "lost", "push": "returned", "void": "returned"}
 
 
-@dataclass(frozen=True, slots=True)
-class Score(Row):
+class Score(Row, frozen=True):
     """What an entry has to show: `credits` available, credits at stake, and its bets by outcome."""
 
     TABLE: ClassVar[str] = "leaderboard"
@@ -45,8 +46,7 @@ class Score(Row):
     returned: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreStake(Row):
+class ScoreStake(Row, frozen=True):
     """The stake of an open bet, remembered until it is resolved."""
 
     TABLE: ClassVar[str] = "leaderboard_stakes"
@@ -80,6 +80,7 @@ class LeaderboardProjection(Projection):
 
     name = "leaderboard"
     tables = (Score, ScoreStake)
+    FOLDS = (AccountOpened, CreditsGranted, BoughtBack, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The entry's score, and the bet that is resolved."""

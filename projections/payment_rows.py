@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -10,8 +9,7 @@ from uuid import UUID
 from projections.rows import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Payment(Row):
+class Payment(Row, frozen=True):
     """A payment in the office's log, in cents. `status`: open, paid, expired or failed; `dispute`: open, won or lost.
 
     `week` is null for a subscription, `entry` where the payer had none yet. `paid_at` is the provider's time, all
@@ -39,8 +37,7 @@ class Payment(Row):
     disputed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase(Row):
+class Purchase(Row, frozen=True):
     """What became of a paid payment in a week's log. `verdict`: accepted, or refused for a `reason`.
 
     A pass whose player withdrew is accepted and then refused; `decided_at` and `position` are those of the last
@@ -61,8 +58,7 @@ class Purchase(Row):
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class PurchaseCount(Row):
+class PurchaseCount(Row, frozen=True):
     """How many payments for a week were paid, by the office's log, and how many were decided, by the week's."""
 
     TABLE: ClassVar[str] = "purchase_counts"
@@ -74,8 +70,7 @@ class PurchaseCount(Row):
     decided: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class UsedPass(Row):
+class UsedPass(Row, frozen=True):
     """The payment by which an entry takes part, remembered because a withdrawal does not repeat it."""
 
     TABLE: ClassVar[str] = "used_passes"
@@ -86,8 +81,7 @@ class UsedPass(Row):
     payment_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawnPass(Row):
+class WithdrawnPass(Row, frozen=True):
     """An accepted pass whose player withdrew, until it is refused."""
 
     TABLE: ClassVar[str] = "withdrawn_passes"
@@ -97,8 +91,7 @@ class WithdrawnPass(Row):
     payment_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class AwardedPrize(Row):
+class AwardedPrize(Row, frozen=True):
     """A prize that an entry won, in cents, by the week's log."""
 
     TABLE: ClassVar[str] = "prizes"
@@ -114,8 +107,7 @@ class AwardedPrize(Row):
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class PrizePayment(Row):
+class PrizePayment(Row, frozen=True):
     """How the payment of a prize stands, by the office's log. `state`: owed, held, failed or paid.
 
     `reason` is what holds it or made it fail, `why` an operator's words; `attempt` counts failures.

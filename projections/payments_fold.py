@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import (
     DisputeClosed,
@@ -55,6 +56,7 @@ class PaymentsProjection(Projection):
         AwardedPrize,
         PrizePayment,
     )
+    FOLDS = (PaymentAccepted, PaymentRefused, EntryWithdrawn, PrizeAwarded, PaymentEvent)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The payment or prize whose stream the fact is in; the purchase that is decided, and its week's count."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import AccountOpened, PoolsDrawn
 from ledger.facts import Fact
@@ -15,8 +16,7 @@ from projections.view import NumberOf, View
 from projections.weeks import week_of
 
 
-@dataclass(frozen=True, slots=True)
-class Pool(Row):
+class Pool(Row, frozen=True):
     """A pool. `opened` accounts are in it; `size` counts those that the draw put there and who came late."""
 
     TABLE: ClassVar[str] = "pools"
@@ -36,6 +36,7 @@ class PoolsProjection(Projection):
 
     name = "pools"
     tables = (Pool,)
+    FOLDS = (PoolsDrawn, AccountOpened)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The account's pool."""

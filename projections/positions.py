@@ -83,10 +83,12 @@ class Positions:
             rows = cursor_on(connection).execute(self._sql["behind"], {"names": list(self.names)}, prepare=True)
             return [log for (log,) in rows]
 
-    def lock_free(self, connection: Connection[Any], log: str) -> list[tuple[str, int]]:
-        """Lock the projections of a log that nobody else is at work on: names and positions, by position."""
+    def lock_free(
+        self, connection: Connection[Any], log: str, labels: Sequence[str] | None = None
+    ) -> list[tuple[str, int]]:
+        """Lock those of a log, all unless given, that nobody else is at work on: labels and positions, by position."""
         cursor = cursor_on(connection)
-        parameters = {"log": log, "names": list(self.names)}
+        parameters = {"log": log, "names": list(self.names if labels is None else labels)}
         cursor.execute(self._sql["begin"], parameters)
         return [(name, position) for name, position in cursor.execute(self._sql["lock_free"], parameters)]
 

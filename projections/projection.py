@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from ledger.aggregate import LedgerError
+from ledger.events import Event
 from ledger.facts import Fact
 from projections.rows import Row, Rows
 
@@ -25,6 +26,7 @@ class Projection(ABC):
     """One read model. `name` names it to operators, and its `.sql` file; `tables` are the types of its rows.
 
     `IS_EVIDENCE`: it is there for auditors. No player's read waits for it, and the service is ready without it.
+    `FOLDS` are the types of the events that it takes, or bases of them: all others pass it by.
     `READS_EVENTS`: it needs to know what facts say. One that does not goes on where a fact cannot be read.
     `VERSION` counts the shapes of its rows that cannot be changed into one another while processes of two releases run.
     The tables of the first stand in `public`, those of another in the schema called `label`, made by the block
@@ -33,6 +35,7 @@ class Projection(ABC):
 
     name: ClassVar[str]
     tables: ClassVar[tuple[type[Row], ...]]
+    FOLDS: ClassVar[tuple[type[Any], ...]] = (Event,)
     IS_EVIDENCE: ClassVar[bool] = False
     READS_EVENTS: ClassVar[bool] = True
     VERSION: ClassVar[int] = 1

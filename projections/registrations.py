@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import EntryEnrolled, EntryWithdrawn
 from ledger.facts import Fact
@@ -16,8 +17,7 @@ from projections.view import NumberOf, View
 from projections.weeks import week_of
 
 
-@dataclass(frozen=True, slots=True)
-class Registration(Row):
+class Registration(Row, frozen=True):
     """An entry's enrolment, under the id of its stream; `withdrawn_at` is null while it takes part.
 
     `rules_hash` is that of the rules accepted. `enrolled_at` and `position` are those of the last change.
@@ -37,8 +37,7 @@ class Registration(Row):
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrationCount(Row):
+class RegistrationCount(Row, frozen=True):
     """How many entries of a log's week take part."""
 
     TABLE: ClassVar[str] = "registration_counts"
@@ -54,6 +53,7 @@ class RegistrationsProjection(Projection):
 
     name = "registrations"
     tables = (Registration, RegistrationCount)
+    FOLDS = (EntryEnrolled, EntryWithdrawn)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The registration whose stream the fact is in, and its week's count."""

@@ -9,11 +9,10 @@ from typing import Any, Final
 from psycopg import Connection
 
 from ledger.datastore import Datastore, cursor_on
-from ledger.facts import Fact
 from ledger.recorder import LogRecorder, open_logs
 from projections.catalogue import projections
 from projections.generations import Generations
-from projections.pages import pages
+from projections.pages import Page, pages
 from projections.positions import Positions
 from projections.projection import PUBLIC, Projection, ProjectionStopped
 from projections.rows import Row, Rows, columns
@@ -144,7 +143,7 @@ def _fold(
         after, until = min(each.position for each in behind), max(positions[each.name] for each in behind)
         for page in pages(recorder, after=after, until=until, limit=limit):
             for expected in behind:
-                expected.fold(page.facts_for(expected.projection), until=positions[expected.name])
+                expected.fold(page, until=positions[expected.name])
                 if page.error is not None and expected.position < min(
                     positions[expected.name], page.records[-1].position
                 ):
@@ -169,16 +168,17 @@ class _Expected:
         self._rows = Rows()
         self._drafts: list[type[Row]] = []
 
-    def fold(self, facts: Sequence[Fact], *, until: int) -> None:
-        """Fold what of the next batch is news, up to a position; raises ProjectionStopped."""
-        facts = [fact for fact in facts if self.position < fact.position <= until]
-        if not facts:
+    def fold(self, page: Page, *, until: int) -> None:
+        """Fold what of the next page is news, up to a position; raises ProjectionStopped."""
+        end = min(until, page.end_for(self.projection))
+        if end <= self.position:
             return
-        if self.position:
+        facts = page.facts_for(self.projection, after=self.position, until=end)
+        if facts and self.position:
             self._put_away()
             self._rows = load(self._connection, self._log, self.projection.touched(facts), drafts=True)
         self.projection.fold(self._rows, facts)
-        self.position = facts[-1].position
+        self.position = end
 
     def first_difference(self) -> Difference | None:
         """Return the first difference to the rows that are stored."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -15,7 +16,6 @@ import psycopg
 from psycopg import Connection
 
 from ledger.datastore import Datastore, cursor_on
-from ledger.facts import Fact
 from ledger.recorder import LogArchived, LogRecorder
 from projections.pages import Page
 from projections.positions import Positions, ProjectionStatus
@@ -38,6 +38,7 @@ class Runner:
     def __init__(self, datastore: Datastore, projections: Sequence[Projection]) -> None:
         self._datastore = datastore
         self._projections: Mapping[str, Projection] = {each.label: each for each in projections}
+        self._far_behind: set[str] = set()
         labels = {each.name: each.label for each in projections}
         self.positions = Positions(datastore, tuple(labels), labels=labels)
         self.reading = self.positions.among([each.name for each in projections if not each.IS_EVIDENCE])
@@ -79,33 +80,48 @@ class Runner:
         return sorted({each.name for each in self.status() if each.name in new and each.lag > BATCH}) if new else []
 
     def _advance(self, log: str, limit: int) -> int:
-        """Take one batch of a log to the projections that nobody else is at work on."""
+        """Take one batch of a log to all projections; where there is much to do, in two threads.
+
+        One of them folds while the other waits for the database, which has work for a core of its own.
+        """
+        names = list(self._projections)
+        if log in self._far_behind:
+            with ThreadPoolExecutor(max_workers=2) as threads:
+                taken = sum(threads.map(lambda part: self._advance_some(log, part, limit), (names[::2], names[1::2])))
+        else:
+            taken = self._advance_some(log, names, limit)
+        if 2 * taken >= limit * len(names):
+            self._far_behind.add(log)
+        else:
+            self._far_behind.discard(log)
+        return taken
+
+    def _advance_some(self, log: str, names: Sequence[str], limit: int) -> int:
+        """Take one batch of a log to those of some projections that nobody else is at work on."""
         taken = 0
         with self._datastore.connection() as connection, connection.transaction():
             # A crash may lose the newest batches, rows and positions together: they are then read again.
             cursor_on(connection).execute("SET LOCAL synchronous_commit = off")
-            standing = self.positions.lock_free(connection, log)
+            standing = self.positions.lock_free(connection, log, names)
             for position, group in groupby(standing, key=itemgetter(1)):
-                names = [name for name, _ in group]
-                taken += self._take(connection, log, names, after=position, limit=limit)
+                those = [name for name, _ in group]
+                taken += self._take(connection, log, those, after=position, limit=limit)
         return taken
 
     def _take(self, connection: Connection[Any], log: str, names: list[str], *, after: int, limit: int) -> int:
         """Take the facts behind `after` to projections that all stand there."""
         began = time.monotonic()
         try:
-            page = Page.of(LogRecorder(self._datastore, log).read(after=after, limit=limit))
+            page = Page(LogRecorder(self._datastore, log).read(after=after, limit=limit))
         except LogArchived:
             return 0
         if not page.records:
             return 0
         come_to: dict[int, list[str]] = defaultdict(list)
         for name in names:
-            facts = page.facts_for(self._projections[name])
-            if not facts:
-                come_to[after].append(name)
-            elif self._apply(connection, log, name, facts):
-                come_to[facts[-1].position].append(name)
+            end = max(after, page.end_for(self._projections[name]))
+            if self._apply(connection, log, name, page):
+                come_to[end].append(name)
         for position, those in come_to.items():
             rate = (position - after) / max(time.monotonic() - began, 1e-6)
             self.positions.advance(connection, log, those, position, rate=rate)
@@ -113,19 +129,21 @@ class Runner:
                 self._stop(connection, log, those, page.error)
         return sum((position - after) * len(those) for position, those in come_to.items())
 
-    def _apply(self, connection: Connection[Any], log: str, name: str, facts: Sequence[Fact]) -> bool:
-        """Fold facts into a projection's rows; where it cannot take one, stop it and keep nothing of them."""
+    def _apply(self, connection: Connection[Any], log: str, name: str, page: Page) -> bool:
+        """Fold a page into a projection's rows; where it cannot take a fact, stop it and keep nothing of the page."""
         projection = self._projections[name]
+        facts = page.facts_for(projection)
+        if not facts:
+            return True
         try:
             rows = load(connection, log, projection.touched(facts))
             projection.fold(rows, facts)
-            with connection.transaction():
-                save(connection, log, rows.changes())
+            save(connection, log, rows.changes())
         except ProjectionStopped as error:
             self._stop(connection, log, [name], str(error))
             return False
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            batch = f"{facts[0].token} to {facts[-1].token}"
+            batch = f"{page.records[0].token} to {page.records[-1].token}"
             self._stop(connection, log, [name], f"{name} stopped in {batch}: the rows do not fit: {error}")
             return False
         return True

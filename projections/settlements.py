@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from ledger.events import BetsVoided, ChunkSettled, ResultRecorded, RulingLifted, SettlementCompleted
 from ledger.facts import Fact
@@ -14,8 +15,7 @@ from projections.rows import Row, Rows
 from projections.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement(Row):
+class Settlement(Row, frozen=True):
     """A game's settlement, under the id of its stream.
 
     `resolution` 0 means that nothing settles a bet yet; above it, `status` null means that an operator's void does, and
@@ -50,6 +50,7 @@ class SettlementsProjection(Projection):
 
     name = "settlements"
     tables = (Settlement,)
+    FOLDS = (ResultRecorded, BetsVoided, RulingLifted, ChunkSettled, SettlementCompleted)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The settlement whose stream the fact is in."""

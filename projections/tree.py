@@ -8,12 +8,11 @@ level ever changes, and it only grows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, ClassVar, Final, NamedTuple
 
-from ledger.facts import Fact, export_line, record_of
-from ledger.proofs.merkle import HASH_BYTES, Node, ProofError, leaf_hash
+from ledger.facts import Fact, export_lines, record_of
+from ledger.proofs.merkle import HASH_BYTES, Node, ProofError, leaf_hashes
 from projections.projection import Key, Projection
 from projections.rows import Row, Rows
 from projections.view import View
@@ -28,8 +27,7 @@ class TreeOutOfStep(ValueError):
     """The tiles do not end where the facts go on: rebuild the projection `tree`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tile(Row):
+class Tile(Row, frozen=True):
     """A tile; `tile` is its `tile_key`, `hashes` holds 32 bytes for each hash."""
 
     TABLE: ClassVar[str] = "tiles"
@@ -74,7 +72,7 @@ class TreeProjection(Projection):
         try:
             if last.position - first.position != len(batch) - 1:
                 raise TreeOutOfStep(f"{first.token} to {last.token} are not {len(batch)} consecutive positions")
-            hashes = [leaf_hash(export_line(record_of(fact))) for fact in batch]
+            hashes = leaf_hashes(export_lines(map(record_of, batch)))
             level, begin = 0, first.position - 1
             while hashes:
                 hashes = _extend(rows, first.log, level, begin, hashes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from ledger.events import (
     PoolsDrawn,
@@ -22,8 +23,7 @@ from projections.rows import Row, Rows
 from projections.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Week(Row):
+class Week(Row, frozen=True):
     """A week's book. `state`: registering, grouped, closed, settled or final; `rules` is their canonical JSON."""
 
     TABLE: ClassVar[str] = "weeks"
@@ -61,6 +61,7 @@ class WeeksProjection(Projection):
 
     name = "weeks"
     tables = (Week,)
+    FOLDS = (WeekOpened, RosterFrozen, PoolsDrawn, WeekGrouped, WeekClosed, WeekSettled, WeekFinalised)
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The week of the log, once it is open."""

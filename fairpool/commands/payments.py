@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import typer
 
 from fairpool import loop
@@ -84,7 +85,7 @@ def list_payments(context: typer.Context, week: Week, as_json: Json = False) -> 
     with _projected(context) as built:
         payments = built.money.view.payments_of_week(week)
         purchases = {each.payment_id: each for each in built.money.view.purchases_of_week(week)}
-    listed = [asdict(each) | _verdict(purchases.get(each.payment_id)) for each in payments]
+    listed = [msgspec.structs.asdict(each) | _verdict(purchases.get(each.payment_id)) for each in payments]
     if as_json:
         print_json(listed)
         return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import random
+import textwrap
 from typing import Any
 
 import pytest
@@ -43,6 +46,20 @@ VIEWS: tuple[type[View], ...] = (
     Trees,
     Journal,
 )
+
+
+@pytest.mark.parametrize("projection", projections(), ids=lambda projection: projection.name)
+def test_a_projection_is_given_the_events_that_it_folds(projection: Projection) -> None:
+    """`FOLDS` names those that `keys` and `apply` look for, so that none of them passes by unseen."""
+    if not projection.READS_EVENTS:
+        return
+    source = ast.parse(textwrap.dedent(inspect.getsource(type(projection))))
+    patterns = [node.cls for node in ast.walk(source) if isinstance(node, ast.MatchClass)]
+    sought = {pattern.id for pattern in patterns if isinstance(pattern, ast.Name)} - {"UUID"}
+    assert sought
+    module = inspect.getmodule(type(projection))
+    assert all(issubclass(getattr(module, name), projection.FOLDS) for name in sought)
+    assert {kind.__name__ for kind in projection.FOLDS} <= sought
 
 
 def test_projections_are_found_by_their_names() -> None:

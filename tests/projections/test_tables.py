@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID, uuid5
+
+import pytest
+from msgspec.structs import replace
 
 from ledger.datastore import Datastore
 from projections import tables
@@ -81,6 +83,23 @@ def test_what_is_saved_as_a_draft_is_nowhere_else(datastore: Datastore) -> None:
             assert tables.first_difference(connection, LOG, Market, None) == (changed, BARE)
             tables.drop_draft(connection, Market)
     assert rows_of(datastore, LOG) == [BARE]
+
+
+@pytest.mark.parametrize("drafts", [False, True])
+def test_many_changed_rows_take_the_places_of_those_before(datastore: Datastore, drafts: bool) -> None:
+    """However many a fold changes, in the tables or in drafts, all of them are there afterwards, and no others."""
+    rows = [replace(BARE, market_id=UUID(int=number)) for number in range(1, 1_001)]
+    changed = [replace(row, suspended="feed") for row in rows]
+    with datastore.connection() as connection:
+        tables.draft(connection, Market)
+        for written in (rows, changed):
+            working = tables.load(connection, LOG, {Market: [row.key for row in rows]}, drafts=drafts)
+            for row in written:
+                working.put(row)
+            tables.save(connection, LOG, working.changes(), drafts=drafts)
+        found = tables.load(connection, LOG, {Market: [row.key for row in rows]}, drafts=drafts)
+        tables.drop_draft(connection, Market)
+    assert list(found.all(Market).values()) == changed
 
 
 def test_the_first_difference_is_that_of_the_lowest_key(datastore: Datastore) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
@@ -38,8 +37,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON totals TO fairpool_service;
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Total(Row):
+class Total(Row, frozen=True):
     TABLE: ClassVar[str] = "totals"
     KEY: ClassVar[str] = "entry"
 
@@ -48,8 +46,7 @@ class Total(Row):
     staked: int
 
 
-@dataclass(frozen=True, slots=True)
-class TotalV2(Row):
+class TotalV2(Row, frozen=True):
     TABLE: ClassVar[str] = "totals"
     KEY: ClassVar[str] = "entry"
 
