@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
 from typing import Final
 from uuid import UUID
 
 import psycopg
 
+from feeds.pace import Pace
 from ledger import settling
 from ledger.aggregate import LedgerError
 from ledger.events import BetsVoided, ResultRecorded, RulingLifted, SettlementCompleted, WeekFinalised
-from ledger.facts import fact_of
+from ledger.facts import Fact, fact_of
 from ledger.ids import settlement_stream
 from ledger.ledger import Ledger
 from ledger.settlement import StaleChunk
@@ -88,30 +91,47 @@ class Settler:
             progress = self._progress(week, game_id)
 
     def _settle_rest(self, week: str, game_id: UUID, progress: Progress) -> None:
-        after, cut = progress.settled_to, progress.cut
-        while after < cut:
-            bets = self._next_bets(week, game_id, after=after, cut=cut)
-            to = bets[-1].position if len(bets) == self._bets_a_chunk else cut
-            settling.settle_chunk(
-                self._ledger,
-                week=week,
-                game_id=game_id,
-                resolution=progress.resolution,
-                bets=bets,
-                from_=after + 1,
-                to=to,
-                cut=cut,
-            ).result()
-            after = to
-        staked = self._bets.staked_on_game(week, game_id, cut=cut)
+        """Settle the bets that are left, and complete; the next chunk is read and asked for while one is appended."""
+        asked: deque[Future[Fact]] = deque()
+        pace = Pace(self._bets_a_chunk, known=progress.known)
+        try:
+            for bets, from_, to in self._chunks(week, game_id, progress, pace):
+                pace.give_way()
+                asked.append(
+                    settling.settle_chunk(
+                        self._ledger,
+                        week=week,
+                        game_id=game_id,
+                        resolution=progress.resolution,
+                        bets=bets,
+                        from_=from_,
+                        to=to,
+                        cut=progress.cut,
+                    )
+                )
+                while len(asked) > pace.ahead:
+                    pace.note(asked.popleft().result())
+        finally:
+            # What was asked is carried out whatever happened: who goes on from here finds nothing under way.
+            wait(asked)
+        for chunk in asked:
+            chunk.result()
+        staked = self._bets.staked_on_game(week, game_id, cut=progress.cut)
         settling.complete(
             self._ledger, week=week, game_id=game_id, resolution=progress.resolution, staked=staked
         ).result()
 
-    def _next_bets(self, week: str, game_id: UUID, *, after: int, cut: int) -> Sequence[PlacedBet]:
-        return self._bets.open_or_settled_bets_of_game(
-            week, game_id, after_position=after, cut=cut, limit=self._bets_a_chunk
-        )
+    def _chunks(
+        self, week: str, game_id: UUID, progress: Progress, pace: Pace
+    ) -> Iterator[tuple[Sequence[PlacedBet], int, int]]:
+        """Yield the bets that are left, chunk by chunk, with the first and the last position that each covers."""
+        after, cut = progress.settled_to, progress.cut
+        while after < cut:
+            limit = pace.bets
+            bets = self._bets.open_or_settled_bets_of_game(week, game_id, after_position=after, cut=cut, limit=limit)
+            to = bets[-1].position if len(bets) == limit else cut
+            yield bets, after + 1, to
+            after = to
 
     def _await_bets(self, week: str, cut: int) -> None:
         """Wait until every bet up to the cut can be found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -91,7 +92,11 @@ class Bet:
 
 
 class Account(Aggregate):
-    """The ledger account of an entry. `available` may fall below zero through a correction only."""
+    """The ledger account of an entry. `available` may fall below zero through a correction only.
+
+    `bets` and `slips` are those in memory: a book that is short of it has the account forget them, down to a print of
+    each, and recalls what a decision names. A new stake needs no more than the prints.
+    """
 
     def __init__(self) -> None:
         self.opened: AccountOpened | None = None
@@ -100,6 +105,9 @@ class Account(Aggregate):
         self.bets: dict[UUID, Bet] = {}
         # The keys of bet slips, with the whole request that each named.
         self.slips: dict[str, str] = {}
+        # Prints, side by side: of bets forgotten that are open, and of all else that was forgotten.
+        self._open = b""
+        self._past = b""
         self.bought_back: Fact | None = None
         self.prize: Fact | None = None
 
@@ -252,9 +260,9 @@ class Account(Aggregate):
                 self._close(event.bet_id, Outcome(verdict, amount, event.reason), resolution, available)  # type: ignore[arg-type]
             case PayoutCorrected(bet_id=bet_id, available=available) as event:
                 self.available = available
-                bet = self.bets[bet_id]
-                bet.outcome = Outcome(event.to_outcome, event.to_payout)  # type: ignore[arg-type]
-                bet.resolution = event.resolution
+                if bet_id in self.bets or not self.has_forgotten([bet_id]):
+                    outcome = Outcome(event.to_outcome, event.to_payout)  # type: ignore[arg-type]
+                    self._resolve(bet_id, outcome, event.resolution)
             case AccountOpened() as event:
                 self.opened = event
             case CreditsGranted(available=available):
@@ -266,8 +274,52 @@ class Account(Aggregate):
                 self.prize = fact
 
     def _close(self, bet_id: UUID, outcome: Outcome, resolution: int, available: int) -> None:
+        self.available = available
+        self.open_stakes -= 1
+        if bet_id not in self.bets and self.has_forgotten_open(bet_id):
+            self._open = self._open.replace(_print(bet_id), b"", 1)
+            self._past += _print(bet_id)
+        else:
+            self._resolve(bet_id, outcome, resolution)
+
+    def _resolve(self, bet_id: UUID, outcome: Outcome, resolution: int) -> None:
         bet = self.bets[bet_id]
         bet.outcome = outcome
         bet.resolution = resolution
-        self.available = available
-        self.open_stakes -= 1
+
+    def forget_bets(self) -> None:
+        """Keep a print of each bet and slip. All of them must be in the log, to be recalled."""
+        self._open += b"".join(_print(bet_id) for bet_id, bet in self.bets.items() if bet.outcome is None)
+        self._past += b"".join(_print(bet_id) for bet_id, bet in self.bets.items() if bet.outcome is not None)
+        self._past += b"".join(map(_print, self.slips))
+        self.bets, self.slips = {}, {}
+
+    def has_forgotten(self, names: Iterable[UUID | str]) -> bool:
+        """Say whether any of these ids of bets and keys of slips may be one that was forgotten."""
+        if not self._open and not self._past:
+            return False
+        return any((mark := _print(name)) in self._open or mark in self._past for name in names)
+
+    def has_forgotten_open(self, bet_id: UUID) -> bool:
+        """Say whether a bet that was forgotten is open: its StakePlaced says all of it."""
+        return bool(self._open) and _print(bet_id) in self._open
+
+    def recall_open(self, bet_id: UUID, placed: Fact) -> None:
+        """Have a bet again that was forgotten and is open; anything but its StakePlaced changes nothing."""
+        if isinstance(placed.event, StakePlaced) and placed.event.bet_id == bet_id:
+            self.bets[bet_id] = Bet(placed)
+            self._open = self._open.replace(_print(bet_id), b"", 1)
+
+    def recall(self, read: Account) -> None:
+        """Have all bets and slips again, from the account as it was `read`; those not in the log yet are here."""
+        self.bets, self.slips = read.bets | self.bets, read.slips | self.slips
+        self._open = self._past = b""
+
+
+def _print(name: UUID | str) -> bytes:
+    """Return eight bytes for a name, which hardly any other has; they hold in this process only.
+
+    Players choose what their bets' ids are made of. Python keys the hashes of bytes and texts, but not those of UUIDs:
+    two bets of one print could be made at will.
+    """
+    return hash(name.bytes if isinstance(name, UUID) else name).to_bytes(8, signed=True)

@@ -6,7 +6,7 @@ gates: it is appended only if none of them has moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from ledger.account import Account
 from ledger.aggregate import Aggregate, Context
 from ledger.case import Case, UnknownCase
 from ledger.entry import Registration
-from ledger.events import CaseOpened, GameScheduled
+from ledger.events import AccountOpened, CaseOpened, GameScheduled
 from ledger.facts import Fact, Record, fact_of
 from ledger.game import Game, UnknownGame, UnknownMarket
 from ledger.ids import (
@@ -63,6 +63,9 @@ _BOARD_TOPICS = (
 _ON_BOARD = (GameScheduled.TOPIC, CaseOpened.TOPIC)
 _MARKETS = ("moneyline", "spread", "total")
 ACCOUNTS_KEPT = 200_000
+# A bet in memory takes about a kilobyte, the print of one eight bytes.
+EVENTS_KEPT = 20_000
+ACCOUNTS_A_STEP = 512
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -84,6 +87,11 @@ class Book:
         self.games_by_market: dict[UUID, Game] = {}
         self.cases: dict[UUID, Case] = {}
         self.is_loaded = False
+        # How many events may have brought a bet since the last round of forgetting, and the accounts left of that.
+        self._came = self._counted = 0
+        self._round: list[Account] = []
+        # One event for all that were dealt into a pool, rather than one each.
+        self._opened: dict[AccountOpened | None, AccountOpened | None] = {}
 
     def load(self) -> None:
         """Read the week, the board and the cases; accounts are read when they are first asked for."""
@@ -146,14 +154,59 @@ class Book:
             self._keep(kind.blank(stream))
         for record in self.recorder.read_streams(missing):
             self.aggregates[record.stream].fold(fact_of(record, keeps_record=False))
+            self._came += 1
 
-    def trim(self) -> None:
-        """Keep memory bounded: beyond a number of streams, those kept longest are read again when asked for."""
+    def recall(self, accounts: Iterable[Account]) -> None:
+        """Read again all that some accounts have forgotten, in one query."""
+        lacking = {account.id: account for account in accounts}
+        if not lacking:
+            return
+        read = {stream: Account.blank(stream) for stream in lacking}
+        for record in self.recorder.read_streams(list(lacking)):
+            # What the account does not know yet comes as news.
+            if record.version <= lacking[record.stream].version:
+                read[record.stream].fold(fact_of(record, keeps_record=False))
+                self._came += 1
+        for stream, account in lacking.items():
+            account.recall(read[stream])
+
+    def recall_bets(self, bets: Iterable[tuple[Account, UUID, int]]) -> None:
+        """Read again some bets, given by account, id and position, where they were forgotten.
+
+        Of a bet that is open one event is read; of another, or where the position is wrong, the whole stream.
+        """
+        lacking = [bet for bet in bets if bet[1] not in bet[0].bets]
+        open_ones = {bet[2]: bet[:2] for bet in lacking if bet[0].has_forgotten_open(bet[1])}
+        if open_ones:
+            for record in self.recorder.read_positions(list(open_ones)):
+                account, bet_id = open_ones[record.position]
+                account.recall_open(bet_id, fact_of(record, keeps_record=False))
+                self._came += 1
+        self.recall(account for account, bet_id, _ in lacking if bet_id not in account.bets)
+
+    def trim(self, *, keeping: Collection[UUID] = ()) -> None:
+        """Keep memory bounded: accounts forget their bets, a few accounts at a time, as soon as many may have come.
+
+        Beyond a number of streams, those kept longest are read again when asked for. `keeping` names streams that are
+        ahead of the log, which would be read as they were.
+        """
+        self._forget_bets(keeping)
         surplus = len(self.aggregates) - ACCOUNTS_KEPT
         if surplus > 0:
-            lasting = {week_stream(self.log), *self.games, *self.cases}
+            lasting = {week_stream(self.log), *self.games, *self.cases, *keeping}
             for stream in [stream for stream in self.aggregates if stream not in lasting][:surplus]:
                 del self.aggregates[stream]
+
+    def _forget_bets(self, keeping: Collection[UUID]) -> None:
+        self._came, self._counted = self._came + self.known - self._counted, self.known
+        if not self._round and self._came > EVENTS_KEPT:
+            self._round = [each for each in self.aggregates.values() if isinstance(each, Account) and each.bets]
+            self._came = 0
+        for account in self._round[-ACCOUNTS_A_STEP:]:
+            if account.id not in keeping:
+                account.forget_bets()
+                account.opened = self._opened.setdefault(account.opened, account.opened)
+        del self._round[-ACCOUNTS_A_STEP:]
 
     def _keep(self, aggregate: A) -> A:
         self.aggregates[aggregate.id] = aggregate
@@ -176,9 +229,11 @@ class Decision:
         self._book = book
         self._context = context
         self.now = now
-        self.streams: set[UUID] = set()
         self.touched: list[Aggregate] = []
-        self.touched_cases: list[Case] = []
+        self.written: list[Aggregate] = []
+        # By identity, as a UUID takes Python code to be hashed and compared.
+        self._seen: set[int] = set()
+        self._week: Week | None = None
         self.before: datetime | None = None
         self.row: Row | None = None
         self.on_whole_log = False
@@ -194,31 +249,33 @@ class Decision:
         return self._book.known
 
     def _look(self, aggregate: A) -> A:
-        if aggregate.id not in self.streams:
-            self.streams.add(aggregate.id)
+        if id(aggregate) not in self._seen:
+            self._seen.add(id(aggregate))
             self.touched.append(aggregate)
             aggregate.context = self._context
         return aggregate
 
-    def _look_at_case(self, case: Case) -> Case:
-        if case.id not in self.streams:
-            self.streams.add(case.id)
-            self.touched_cases.append(case)
-            case.context = self._context
-        return case
-
     def week(self) -> Week:
         """Return the log's week."""
-        return self._look(self._book.get(Week, week_stream(self.log)))
+        if self._week is None:
+            self._week = self._look(self._book.get(Week, week_stream(self.log)))
+        return self._week
 
-    def account(self, entry: UUID) -> Account:
-        """Return an entry's account."""
-        return self._look(self._book.get(Account, entry))
+    def account(self, entry: UUID, *, naming: Collection[UUID | str] = ()) -> Account:
+        """Return an entry's account; the bets and slips that are named, by id and key, are in memory."""
+        account = self._look(self._book.get(Account, entry))
+        if naming and account.has_forgotten(naming):
+            self._book.recall([account])
+        return account
 
     def accounts(self, entries: Sequence[UUID]) -> list[Account]:
         """Return many accounts, reading those that are not cached in one query."""
         self._book.fetch(Account, entries)
         return [self.account(entry) for entry in entries]
+
+    def recall_bets(self, bets: Iterable[tuple[Account, UUID, int]]) -> None:
+        """Have some bets, given by account, id and position, in memory."""
+        self._book.recall_bets(bets)
 
     def registration(self, entry: UUID) -> Registration:
         """Return an entry's registration."""
@@ -272,16 +329,16 @@ class Decision:
         if case is None or not case.version:
             self.on_whole_log = True
             raise UnknownCase(f"there is no case {case_id} in {self.log}: `case_id` is in the answer that opened it")
-        return self._look_at_case(case)
+        return self._look(case)
 
     def cases(self) -> list[Case]:
         """Return all cases of the log."""
         self.on_whole_log = True
-        return [self._look_at_case(case) for case in list(self._book.cases.values()) if case.version]
+        return [self._look(case) for case in list(self._book.cases.values()) if case.version]
 
     def case_to_open(self) -> Case:
         """Return the case that the request under way opens, blank where it has not."""
-        return self._look_at_case(self._book.get(Case, case_id(self.log, self._context.request)))
+        return self._look(self._book.get(Case, case_id(self.log, self._context.request)))
 
     def settlement(self, game_id: UUID) -> Settlement:
         """Return a game's settlement."""
@@ -307,9 +364,7 @@ class Decision:
 
         Streams follow each other as they were first looked at, but cases come last: behind the act that they explain.
         """
-        facts: list[Fact] = []
-        for aggregate in self.touched:
-            facts += aggregate.collect_events()  # type: ignore[arg-type]
-        for case in self.touched_cases:
-            facts += case.collect_events()  # type: ignore[arg-type]
-        return facts
+        self.written = [aggregate for aggregate in self.touched if aggregate.pending]
+        if len(self.written) > 1:
+            self.written.sort(key=lambda aggregate: isinstance(aggregate, Case))
+        return [fact for aggregate in self.written for fact in aggregate.collect_events()]  # type: ignore[misc]

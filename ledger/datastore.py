@@ -11,6 +11,8 @@ from psycopg import Connection, Cursor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, tuple_row
 
+from ledger.arrays import Array, ArrayDumper
+
 SERVICE_ROLE = "fairpool_service"
 # The server notices within half a minute that a client's machine is gone, and lets go of the locks that it held; left
 # alone, it would after two hours.
@@ -46,6 +48,7 @@ class Datastore(PostgresDatastore):
         """Lend a connection; unlike `get_connection`, errors keep psycopg's types."""
         self.pool.open()
         with self.pool.connection() as connection:
+            connection.adapters.register_dumper(Array, ArrayDumper)
             yield connection
 
     def drop_dead_connections(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -38,9 +39,20 @@ class WeekSealed(LedgerError):
     code = "week_sealed"
 
 
+class Answer(Future[T]):
+    """What a command's answer comes in. What was asked is carried out, whoever stops waiting: it is never cancelled."""
+
+    def cancel(self) -> bool:
+        """Return False."""
+        return False
+
+
 @dataclass(slots=True)
 class Asked(Generic[T]):
-    """A command that waits for its answer. `times`: how often it was left out already."""
+    """A command that waits for its answer. `times`: how often it was left out already.
+
+    `accounts` are those that a bulk command is about.
+    """
 
     decide: Callable[[Decision], T]
     context: Context
@@ -49,11 +61,23 @@ class Asked(Generic[T]):
     account: UUID | None
     asked_at: float = field(default_factory=time.monotonic)
     times: int = 0
+    bulk: bool = False
+    accounts: Sequence[UUID] = ()
 
     @property
     def is_alone(self) -> bool:
         """Whether it is decided while the head is held: because it rests on the whole log, or would starve else."""
         return self.alone or self.times >= LEFT_OUT_MAX
+
+    @property
+    def is_foreseeable(self) -> bool:
+        """Whether it may be decided before what stands in front of it is in the log: one about an account may."""
+        return (self.bulk or self.account is not None) and not self.is_alone
+
+    @property
+    def has_own_append(self) -> bool:
+        """Whether nothing else is appended with it."""
+        return self.bulk or self.is_alone
 
     def fail(self, error: Exception) -> None:
         """Answer with an error, unless there is an answer."""
@@ -85,18 +109,64 @@ class Decided:
         """Give the caller what was decided."""
         if self.refusal is not None:
             self.asked.fail(self.refusal)
-        elif not self.asked.future.done():
+        else:
             self.asked.future.set_result(self.answer)
 
 
 @dataclass(slots=True)
-class Judged:
-    """A batch after the store's verdict: who is told, who is decided again, and streams that the cache has wrong."""
+class Work:
+    """Commands for one append, and those of them, the first ones, that are decided already.
 
+    `failed`: deciding them ahead broke off, and has left the book in disorder.
+    """
+
+    asked: list[Asked[Any]]
+    decided: list[Decided] = field(default_factory=list)
+    failed: bool = False
+
+    @property
+    def undecided(self) -> list[Asked[Any]]:
+        """The commands that are not decided yet."""
+        return self.asked[len(self.decided) :]
+
+    def takes(self, asked: Asked[Any]) -> bool:
+        """Say whether a command can be appended with these."""
+        return not self.asked or not (asked.has_own_append or self.asked[-1].has_own_append)
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether a command was refused midway: what it triggered is in the book, so nothing can be decided on it."""
+        return bool(self.decided) and self.decided[-1].refusal is not None and bool(self.decided[-1].triggered)
+
+    @property
+    def is_foreseeable(self) -> bool:
+        """Whether others may be decided as if all of this stood: nothing but accounts can have moved."""
+        return not self.broke_off and all(asked.is_foreseeable for asked in self.asked)
+
+    @property
+    def triggered(self) -> set[UUID]:
+        """The streams that the book has ahead of the log."""
+        return {fact.stream for one in self.decided for fact in one.triggered}
+
+
+@dataclass(slots=True)
+class Judged:
+    """A batch after the store's verdict: who is told, who is decided again, and streams that the cache has wrong.
+
+    `as_foreseen`: all of it stands, and nobody else appended before it.
+    """
+
+    as_foreseen: bool
     told: list[Decided] = field(default_factory=list)
     again: list[Asked[Any]] = field(default_factory=list)
     dirty: set[UUID] = field(default_factory=set)
     written: int = 0
+
+
+def read_accounts(book: Book, batch: Sequence[Asked[Any]]) -> None:
+    """Have the book hold what some commands are about, in one query; raises psycopg.Error where it cannot read."""
+    accounts = [asked.account for asked in batch if asked.account is not None]
+    book.fetch(Account, list(dict.fromkeys(chain(accounts, *(asked.accounts for asked in batch)))))
 
 
 def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[Decided]:
@@ -106,8 +176,7 @@ def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[De
     cannot read.
     """
     week = book.week()
-    gate = set() if week is None else {week.id}
-    book.fetch(Account, list(dict.fromkeys(asked.account for asked in batch if asked.account is not None)))
+    read_accounts(book, batch)
     decided = []
     for asked in batch:
         decision = Decision(book, asked.context, now)
@@ -121,7 +190,7 @@ def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[De
         triggered = decision.collect()
         if triggered and week is not None:
             # Whatever a command rests on, it also rests on the book being open.
-            decision.streams |= gate
+            decision.week()
             if week.sealed is not None and triggered[-1].event.TOPIC != events.WeekSealed.TOPIC:
                 refusal = WeekSealed(f"week {book.log} is sealed since {week.sealed.token}: nothing follows in its log")
         decided.append(Decided(asked, decision, triggered, answer, refusal))
@@ -134,18 +203,21 @@ def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[De
 def assemble(decided: Sequence[Decided], *, known: int, now: datetime) -> Batch:
     """Group the commands that rest on one another's events, and list what each group rests on."""
     batch = Batch(known=known, now=now)
-    writer: dict[UUID, int] = {}
+    writer: dict[int, int] = {}
     groups = _Groups(len(decided))
     for number, one in enumerate(decided):
-        for stream in one.decision.streams:
-            if stream in writer:
-                groups.join(writer[stream], number)
-        for fact in one.facts:
-            writer[fact.stream] = number
+        for aggregate in one.decision.touched:
+            if id(aggregate) in writer:
+                groups.join(writer[id(aggregate)], number)
+        if one.refusal is None:
+            for aggregate in one.decision.written:
+                writer[id(aggregate)] = number
     for number, one in enumerate(decided):
-        one.group = groups.of(number)
-        batch.facts.extend((one.group, fact) for fact in one.facts)
-        batch.behind.extend((one.group, stream) for stream in one.decision.streams)
+        one.group = group = groups.of(number)
+        for fact in one.facts:
+            batch.facts.append((group, fact))
+        for aggregate in one.decision.touched:
+            batch.behind.append((group, aggregate.id))
         if one.decision.before is not None and one.facts:
             batch.before.append((one.group, one.decision.before))
         if one.decision.row is not None and one.refusal is None:
@@ -156,7 +228,7 @@ def assemble(decided: Sequence[Decided], *, known: int, now: datetime) -> Batch:
 
 def judge(decided: Sequence[Decided], appended: Appended, *, known: int) -> Judged:
     """Read the store's verdict on a batch that was decided when the log was known up to `known`."""
-    judged = Judged()
+    judged = Judged(appended.base == known and not appended.left_out)
     for one in decided:
         # What was found absent may have come since, in a stream that nobody could look at.
         missed_news = one.decision.on_whole_log and not one.facts and appended.base > known

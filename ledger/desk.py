@@ -3,6 +3,10 @@
 The next batch is whatever queued during the last commit; there is no timer. The store leaves out what is stale, and
 the desk decides that again with the news; nobody's neighbour fails. A command that was left out twice is decided
 while the head is held, so none starves. Several processes may run desks on the same log.
+
+While the database appends stakes, the next stakes are decided as if all of them stood, which is nearly always so. If it
+is not, the book goes back to what the log says, and they are decided again. Answers wait for the commit of what they
+rest on either way.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -23,7 +28,7 @@ from psycopg_pool import PoolTimeout
 
 from ledger.aggregate import Context, LedgerError
 from ledger.book import Book, Decision
-from ledger.deciding import LEFT_OUT_MAX, Asked, Decided, Judged, assemble, decide, judge
+from ledger.deciding import LEFT_OUT_MAX, Answer, Asked, Decided, Judged, Work, assemble, decide, judge, read_accounts
 from ledger.recorder import Appended, LogRecorder
 
 T = TypeVar("T")
@@ -62,7 +67,13 @@ class Desk:
         self._on_death = on_death
         self._patience_seconds = patience_seconds
         self._queue: deque[Asked[Any]] = deque()
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._is_idle = False
+        # Where other processes append as well, what is decided ahead is mostly decided in vain.
+        self._foresees = True
+        self._ahead: Work | None = None
+        self._untold: list[Decided] = []
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -75,107 +86,170 @@ class Desk:
         cause: str | None = None,
         alone: bool = False,
         account: UUID | None = None,
+        bulk: bool = False,
+        accounts: Sequence[UUID] = (),
     ) -> Future[T]:
         """Queue a command; the future brings its answer after the commit, or the LedgerError that refused it.
 
         `decide` may be called again, so it must only read and trigger. `alone`: it is decided while the head is held,
-        because it rests on more of the log than a few streams. `account`: the one that it is about; those of a batch
-        are read together.
+        because it rests on more of the log than a few streams. `account`: the one that it is about. Those of a batch
+        are read together, and it may be decided before events that it looks at have their position and time. `bulk`: so
+        may this one, about many `accounts` and appended by itself: the head is held for as long as it takes.
         """
         context = Context(log=self.recorder.log, actor=actor, request=request, cause=cause)
-        asked: Asked[T] = Asked(decide, context, Future(), alone, account)
-        # What was asked is carried out, whoever stops waiting for the answer.
-        asked.future.set_running_or_notify_cancel()
-        with self._wake:
+        asked: Asked[T] = Asked(decide, context, Answer(), alone, account, bulk=bulk, accounts=accounts)
+        with self._lock:
             if self._closing:
                 raise DeskClosed(f"the desk of {self.recorder.log} is closed")
             self._queue.append(asked)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"desk {self.recorder.log}", daemon=True)
                 self._thread.start()
-            self._wake.notify()
+            if self._is_idle:
+                self._wake.notify()
         return asked.future
 
     def close(self) -> None:
         """Answer what was asked, and stop."""
-        with self._wake:
+        with self._lock:
             self._closing = True
             self._wake.notify()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        batch: list[Asked[Any]] = []
+        work = Work([])
         try:
-            while batch := self._take():
-                self._serve(batch)
+            while (work := self._take()).asked:
+                self._serve(work)
         except BaseException as error:
-            self._die(error, batch)
+            self._die(error, work)
             raise
 
-    def _die(self, error: BaseException, batch: list[Asked[Any]]) -> None:
+    def _die(self, error: BaseException, work: Work) -> None:
         """Answer everybody, rather than leave them waiting for a thread that is gone."""
-        with self._wake:
+        self._tell()
+        ahead = self._abandon()
+        with self._lock:
             self._closing = True
-            left, self._queue = [*batch, *self._queue], deque()
+            left, self._queue = [*work.asked, *ahead, *self._queue], deque()
         for asked in left:
             asked.fail(LedgerUnavailable(f"the desk of {self.recorder.log} died: {error!r}"))
         self._on_death(error)
 
-    def _take(self) -> list[Asked[Any]]:
-        """Wait for commands and return the next batch: one that is decided alone, or many others; [] at the end."""
-        with self._wake:
-            while not self._queue and not self._closing:
-                self._wake.wait()
-            batch: list[Asked[Any]] = []
-            while self._queue and len(batch) < BATCH_MAX and not (batch and self._queue[0].is_alone):
-                batch.append(self._queue.popleft())
-                if batch[-1].is_alone:
-                    break
-            return batch
+    def _take(self) -> Work:
+        """Wait for commands, and return what is appended next; without commands at the end.
 
-    def _serve(self, batch: list[Asked[Any]]) -> None:
+        That is one command that is decided alone, or many others: what was decided ahead, and what was asked since.
+        """
+        if self._ahead is None:
+            self._tell()
+        with self._lock:
+            while not self._queue and self._ahead is None and not self._closing:
+                self._is_idle = True
+                self._wake.wait()
+            self._is_idle = False
+            work, self._ahead = self._ahead or Work([]), None
+            while self._queue and len(work.asked) < BATCH_MAX and work.takes(self._queue[0]):
+                work.asked.append(self._queue.popleft())
+            return work
+
+    def _serve(self, work: Work) -> None:
         try:
             if not self.book.is_loaded:
                 self.book.load()
-            if batch[0].is_alone:
+            if work.asked[0].has_own_append:
+                self._read_up(work)
+            if work.asked[0].is_alone:
                 with self.recorder.held() as connection:
                     self.book.catch_up(self.recorder.head().position)
-                    decided, appended = self._append(batch, on=connection)
+                    appended = self._append(work, on=connection)
             else:
-                decided, appended = self._append(batch)
+                appended = self._append(work)
         except (*_OUTAGES, psycopg.errors.UniqueViolation, psycopg.errors.DataException) as error:
             # The last two say that the cache does not match the log, as after a fail-over to a server that lags.
-            self._in_doubt(batch, error)
+            self._in_doubt(work, error)
         except Exception as error:
-            self._isolate(batch, error)
+            self._isolate(work, error)
         else:
-            self._conclude(batch, decided, appended)
+            self._conclude(work, appended)
 
-    def _isolate(self, batch: list[Asked[Any]], error: Exception) -> None:
+    def _read_up(self, work: Work) -> None:
+        """Read what takes long before the head is held, and the log's end as late as can be.
+
+        Beside others a command about many accounts is stale as soon as one of them has moved.
+        """
+        if not work.decided:
+            read_accounts(self.book, work.asked)
+            self.book.catch_up(self.recorder.head().position)
+
+    def _isolate(self, work: Work, error: Exception) -> None:
         """Nothing was appended. Whose fault it is shows when each command is decided alone, and only that one fails."""
+        self._tell()
         self.book.forget()
-        if len(batch) == 1:
-            batch[0].fail(error)
+        if len(work.asked) == 1:
+            work.asked[0].fail(error)
+            self._put_back(self._abandon())
             return
-        for asked in batch:
+        for asked in work.asked:
             asked.times = LEFT_OUT_MAX
-        self._put_back(batch)
+        self._put_back(work.asked + self._abandon())
 
-    def _append(self, batch: list[Asked[Any]], *, on: Connection[Any] | None = None) -> tuple[list[Decided], Appended]:
-        now = self._clock()
-        if self.book.recorded_at is not None:
-            now = max(now, self.book.recorded_at)
-        decided = decide(self.book, batch, now=now)
-        return decided, self.recorder.append(assemble(decided, known=self.book.known, now=self._clock()), on=on)
+    def _append(self, work: Work, *, on: Connection[Any] | None = None) -> Appended:
+        self._decide(work)
+        batch = assemble(work.decided, known=self.book.known, now=self._clock())
+        return self.recorder.append(batch, on=on, meanwhile=partial(self._look_ahead, work, batch.now))
 
-    def _conclude(self, batch: list[Asked[Any]], decided: list[Decided], appended: Appended) -> None:
-        """Bring the book up to date, put back what has to be decided again, and tell the others."""
-        judged = judge(decided, appended, known=self.book.known)
-        self._bring_up_to_date(judged, appended)
-        self._put_back(judged.again + batch[len(decided) :])
-        for one in judged.told:
+    def _decide(self, work: Work, *, since: datetime | None = None) -> None:
+        """Decide what of the work is not decided, at a time that is not before any that the book knows."""
+        if not work.broke_off:
+            now = max(filter(None, (self._clock(), self.book.recorded_at, since)))
+            work.decided += decide(self.book, work.undecided, now=now)
+
+    def _look_ahead(self, work: Work, now: datetime) -> None:
+        """While the database appends some work, tell the answers before it and decide the stakes behind it."""
+        self._tell()
+        if not (self._foresees and work.is_foreseeable):
+            return
+        ahead = Work([])
+        with self._lock:
+            while self._queue and len(ahead.asked) < BATCH_MAX and self._queue[0].is_foreseeable:
+                if not ahead.takes(self._queue[0]):
+                    break
+                ahead.asked.append(self._queue.popleft())
+        if not ahead.asked:
+            return
+        self._ahead = ahead
+        try:
+            self._decide(ahead, since=now)
+        except Exception as error:
+            # It must not keep the answer that is awaited from being read.
+            _log.warning("log %s: nothing could be decided ahead: %s", self.recorder.log, error)
+            ahead.failed = True
+
+    def _abandon(self) -> list[Asked[Any]]:
+        """Return the commands that were decided ahead, which are to be decided again."""
+        ahead, self._ahead = self._ahead, None
+        return [] if ahead is None else ahead.asked
+
+    def _tell(self) -> None:
+        told, self._untold = self._untold, []
+        for one in told:
             one.tell()
+
+    def _conclude(self, work: Work, appended: Appended) -> None:
+        """Bring the book up to date, and put back what has to be decided again; the others are told with the next."""
+        judged = judge(work.decided, appended, known=self.book.known)
+        self._foresees = judged.as_foreseen
+        ahead, undone = self._ahead, []
+        if ahead is not None and (ahead.failed or not judged.as_foreseen):
+            judged.dirty |= ahead.triggered
+            undone = self._abandon()
+        self._bring_up_to_date(judged, appended)
+        if ahead is not None and ahead.failed:
+            self.book.forget()
+        self._put_back(judged.again + work.undecided + undone)
+        self._untold += judged.told
 
     def _bring_up_to_date(self, judged: Judged, appended: Appended) -> None:
         try:
@@ -189,14 +263,16 @@ class Desk:
         self.book.known = appended.base + judged.written
         if judged.written:
             self.book.recorded_at = appended.recorded_at
-        self.book.trim()
+        self.book.trim(keeping=() if self._ahead is None else self._ahead.triggered)
 
     def _put_back(self, commands: list[Asked[Any]]) -> None:
-        with self._wake:
+        with self._lock:
             self._queue.extendleft(reversed(commands))
 
-    def _in_doubt(self, batch: list[Asked[Any]], error: Exception) -> None:
+    def _in_doubt(self, work: Work, error: Exception) -> None:
         """Forget what may or may not be in the log, and decide again under the same ids: the log knows them."""
+        self._tell()
+        batch = work.asked + self._abandon()
         _log.warning("log %s: append in doubt, deciding again: %s", self.recorder.log, error)
         self.book.forget()
         now = time.monotonic()

@@ -5,7 +5,9 @@ A crash between any two steps is mended by asking for the draw again: what is in
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -16,6 +18,7 @@ from ledger import publishing, weeks
 from ledger.beacon import Reading, RoundAwaited
 from ledger.book import Decision
 from ledger.cases import explain
+from ledger.desk import Desk
 from ledger.draw import Pool, deal, roster_hash
 from ledger.drawn import enrolled
 from ledger.events import Beacon, PoolsDrawn, RosterFrozen
@@ -26,6 +29,8 @@ from ledger.rules import Rules
 from ledger.week import WeekNotOver, require_sound
 
 ACCOUNTS_A_CHUNK: Final = 2_000
+# With two of them in the queue there is always one to decide while another is appended.
+CHUNKS_AHEAD: Final = 2
 
 
 class RosterChanged(Exception):
@@ -38,6 +43,14 @@ class _Terms(NamedTuple):
     rules: Rules
     commitment: str
     reading: Reading | None
+
+
+class Seat(NamedTuple):
+    """Where the draw puts an entry."""
+
+    pool_id: UUID
+    pool_name: str
+    entry: UUID
 
 
 def open_week(ledger: Ledger, *, week: str, rules: Rules, actor: str, request: str, reason: str | None = None) -> Fact:
@@ -81,13 +94,13 @@ def draw(ledger: Ledger, *, week: str, actor: str, request: str, reason: str | N
     Raises WeekNotOver before the week's start. A roster that was frozen with a round of the beacon waits for that
     round: raises RoundAwaited until its randomness is known, and never takes another.
     """
-    desk = ledger.desk(week)
+    desk, rosters = ledger.desk(week), dict[int, list[UUID]]()
 
     def freeze(on: Decision) -> Fact:
         frozen = on.week().frozen
         if frozen is not None:
             return frozen
-        entries = enrolled(ledger.recorder(week), until=on.known)
+        entries = rosters[on.known] = enrolled(ledger.recorder(week), until=on.known)
         beacon = _round_to_come(ledger, on.now)
         return on.week().freeze_roster(entries=entries, position=on.known, at=on.now, beacon=beacon)
 
@@ -96,15 +109,14 @@ def draw(ledger: Ledger, *, week: str, actor: str, request: str, reason: str | N
     terms = desk.ask(_terms, actor=actor, request=request).result()
     seed = ledger.seeds.opening(terms.commitment)
     reading = terms.reading or _read_round(ledger, week, frozen.beacon)
-    pools = _deal(ledger, week, frozen, seed, reading, terms.rules)
+    roster = rosters.get(frozen.position) or _read_roster(ledger, week, frozen)
+    pools = _deal(week, roster, frozen, seed, reading, terms.rules)
 
     def reveal(on: Decision) -> Fact:
         return on.week().draw(seed=seed, pools=pools, randomness=reading.randomness, signature=reading.signature)
 
     desk.ask(reveal, actor=actor, request=request).result()
-    seats = ((pool.name, entry) for pool in pools for entry in pool.entries)
-    for chunk in _chunks(seats):
-        desk.ask(partial(_open_accounts, seats=chunk), actor=actor, request=request).result()
+    _open_all(desk, pools, actor=actor, request=request)
     return desk.ask(lambda on: explain(on, on.week().group(), reason=reason), actor=actor, request=request).result()
 
 
@@ -128,12 +140,17 @@ def _read_round(ledger: Ledger, week: str, named: Beacon | None) -> Reading:
     return beacon.read(named.round)
 
 
-def _deal(
-    ledger: Ledger, week: str, frozen: RosterFrozen, seed: bytes, reading: Reading, rules: Rules
-) -> tuple[Pool, ...]:
+def _read_roster(ledger: Ledger, week: str, frozen: RosterFrozen) -> list[UUID]:
+    """Read the roster that was frozen before; raises RosterChanged."""
     roster = enrolled(ledger.recorder(week), until=frozen.position)
     if roster_hash(week, roster) != frozen.roster_hash:
         raise RosterChanged(f"week {week}: the roster at position {frozen.position} is not the one frozen")
+    return roster
+
+
+def _deal(
+    week: str, roster: Sequence[UUID], frozen: RosterFrozen, seed: bytes, reading: Reading, rules: Rules
+) -> tuple[Pool, ...]:
     return deal(
         week=week,
         entries=roster,
@@ -145,11 +162,28 @@ def _deal(
     )
 
 
-def _open_accounts(on: Decision, *, seats: Sequence[tuple[str, UUID]]) -> None:
+def _open_all(desk: Desk, pools: Sequence[Pool], *, actor: str, request: str) -> None:
+    """Open and grant all accounts, a chunk at a time; while the database appends one, the next is decided."""
+    asked: deque[Future[None]] = deque()
+    for seats in _chunks(_seats(desk.recorder.log, pools)):
+        asked.append(desk.ask(partial(_open_accounts, seats=seats), actor=actor, request=request, bulk=True))
+        if len(asked) > CHUNKS_AHEAD:
+            asked.popleft().result()
+    for chunk in asked:
+        chunk.result()
+
+
+def _seats(week: str, pools: Sequence[Pool]) -> Iterator[Seat]:
+    for pool in pools:
+        id = pool_id(week, pool.name)
+        yield from (Seat(id, pool.name, entry) for entry in pool.entries)
+
+
+def _open_accounts(on: Decision, *, seats: Sequence[Seat]) -> None:
     grant = on.week().rules.grant
-    accounts = on.accounts([entry for _, entry in seats])
-    for account, (name, _) in zip(accounts, seats, strict=True):
-        account.open(pool_id=pool_id(on.log, name), pool_name=name, grant=grant)
+    accounts = on.accounts([seat.entry for seat in seats])
+    for account, seat in zip(accounts, seats, strict=True):
+        account.open(pool_id=seat.pool_id, pool_name=seat.pool_name, grant=grant)
 
 
 def _seed(on: Decision) -> str | None:
@@ -165,6 +199,6 @@ def _terms(on: Decision) -> _Terms:
     return _Terms(week.rules, week.seed_commitment, reading)
 
 
-def _chunks(seats: Iterator[tuple[str, UUID]]) -> Iterator[list[tuple[str, UUID]]]:
+def _chunks(seats: Iterator[Seat]) -> Iterator[list[Seat]]:
     while chunk := list(islice(seats, ACCOUNTS_A_CHUNK)):
         yield chunk

@@ -75,6 +75,34 @@ class Outcome:
     reason: Reason | None = None
 
 
+class Grades:
+    """What bets come to by one result. Those on the same terms come to the same, so one of them is graded for all."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        self._known: dict[tuple[object, ...], Outcome] = {}
+
+    def outcome(
+        self,
+        *,
+        market: str,
+        outcome: str,
+        line: str | None,
+        price: int,
+        stake: int,
+        recorded_at: datetime,
+        three_way: bool,
+    ) -> Outcome:
+        """Return what `grade` says of these terms; raises as that does."""
+        started_at = self._result.started_at
+        terms = (market, outcome, line, price, stake, three_way, started_at is not None and recorded_at >= started_at)
+        known = self._known.get(terms)
+        if known is None:
+            one = Terms(market, outcome, line, price, stake, recorded_at)
+            known = self._known[terms] = grade(one, self._result, three_way=three_way)
+        return known
+
+
 def score_that_counts(*, home: int, away: int, regulation: tuple[int, int] | None, overtime_counts: bool) -> FinalScore:
     """The full score, or that of regulation (home, away) where overtime does not count and it is given."""
     if overtime_counts or regulation is None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha1
 from uuid import NAMESPACE_DNS, UUID, uuid5
+
+import msgspec
 
 from ledger.instants import instant_text
 
@@ -71,7 +74,9 @@ def prize_id(entry: UUID) -> UUID:
 
 def bet_id(entry: UUID, idempotency_key: str) -> UUID:
     """Return the id of the bet that a request names by its key: a repeated request names the same bet."""
-    return uuid5(entry, idempotency_key)
+    # What uuid5 returns. Its constructor took a tenth of the time of a stake, which msgspec does without.
+    digest = sha1(entry.bytes + idempotency_key.encode(), usedforsecurity=False).hexdigest()
+    return msgspec.convert(f"{digest[:12]}5{digest[13:16]}{'89ab'[int(digest[16], 16) % 4]}{digest[17:32]}", UUID)
 
 
 def position_token(log: str, position: int) -> str:

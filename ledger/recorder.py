@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,12 @@ import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg import Connection
+from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
+from psycopg.waiting import Wait
 
 from ledger.aggregate import LedgerError
+from ledger.arrays import byteas, instants, int2s, int4s, int8s, texts, uuids
 from ledger.datastore import Datastore, cursor_on
 from ledger.facts import Fact, Record, canonical
 from ledger.instants import Instant
@@ -104,11 +107,14 @@ class LogRecorder(PostgresApplicationRecorder):
         except psycopg.errors.NoDataFound as error:
             raise self._absence() from error
 
-    def append(self, batch: Batch, *, on: Connection[Any] | None = None) -> Appended:
+    def append(
+        self, batch: Batch, *, on: Connection[Any] | None = None, meanwhile: Callable[[], None] | None = None
+    ) -> Appended:
         """Append what of the batch is still true, in one round trip, and stamp those facts.
 
-        `on` is a connection that holds the head (see `held`). Raises psycopg.OperationalError when the connection
-        broke: then the commit is in doubt, and only the log can tell. Raises LogNotOpen or LogArchived.
+        `on` is a connection that holds the head (see `held`). `meanwhile` is called while the database is at work; what
+        it raises comes out here, and leaves the commit in doubt. Raises psycopg.OperationalError when the connection
+        broke: then, too, only the log can tell. Raises LogNotOpen or LogArchived.
         """
         facts = [fact for _, fact in batch.facts]
         parameters = {
@@ -118,17 +124,14 @@ class LogRecorder(PostgresApplicationRecorder):
                 schemas=[fact.event.SCHEMA for fact in facts],
                 origins=[(fact.actor, fact.request, fact.cause or "") for fact in facts],
             ),
+            **_limits(batch.behind, batch.before),
             "known": batch.known,
             "now": batch.now,
-            "behind_groups": [group for group, _ in batch.behind],
-            "behind_streams": [stream for _, stream in batch.behind],
-            "before_groups": [group for group, _ in batch.before],
-            "before": [before for _, before in batch.before],
             "rows": canonical(
                 [{"group": group, "row": row.values, "table": row.table} for group, row in batch.rows]
             ).decode(),
         }
-        appended = self._append(parameters, on=on)
+        appended = self._append(parameters, on=on, meanwhile=meanwhile)
         position = appended.base
         for group, fact in batch.facts:
             if group not in appended.left_out:
@@ -161,7 +164,8 @@ class LogRecorder(PostgresApplicationRecorder):
 
     def read_all(self, *, after: int = 0, until: int = END) -> Iterator[Record]:
         """Yield all records behind `after`, up to `until`, a page at a time, in constant memory."""
-        while page := self.read(after=after, until=until):
+        # Positions have no gaps: at `until` there is nothing to ask for.
+        while after < until and (page := self.read(after=after, until=until)):
             yield from page
             after = page[-1].position
 
@@ -171,7 +175,11 @@ class LogRecorder(PostgresApplicationRecorder):
 
     def read_streams(self, streams: Sequence[UUID]) -> list[Record]:
         """Return all records of the streams, each stream in order of version."""
-        return self._records("read_streams", streams=list(streams))
+        return self._records("read_streams", streams=uuids(streams))
+
+    def read_positions(self, positions: Sequence[int]) -> list[Record]:
+        """Return the records at some positions."""
+        return self._records("read_positions", positions=int8s(positions))
 
     def count_open_stakes(self) -> int:
         """Return how many stakes of a log that is open are not resolved."""
@@ -186,13 +194,10 @@ class LogRecorder(PostgresApplicationRecorder):
                 schemas=[1] * len(stored_events),
                 origins=[("library", "", "")] * len(stored_events),
             ),
+            **_limits([], []),
             "known": self.head().position,
             "now": datetime.min.replace(tzinfo=UTC),
             "rows": "[]",
-            "behind_groups": [],
-            "behind_streams": [],
-            "before_groups": [],
-            "before": [],
         }
         try:
             base = self._append(parameters).base
@@ -200,11 +205,18 @@ class LogRecorder(PostgresApplicationRecorder):
             raise IntegrityError(str(error)) from error
         return range(base + 1, base + 1 + len(stored_events))
 
-    def _append(self, parameters: Mapping[str, Any], *, on: Connection[Any] | None = None) -> Appended:
+    def _append(
+        self,
+        parameters: Mapping[str, Any],
+        *,
+        on: Connection[Any] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Appended:
         try:
-            base, recorded_at, left_out, rows_refused = self._rows("append", on=on, **parameters)[0]
+            [row] = self._rows("append", on=on, meanwhile=meanwhile, **parameters)
         except psycopg.errors.NoDataFound as error:
             raise self._absence() from error
+        base, recorded_at, left_out, rows_refused = row
         return Appended(base, Instant.of(recorded_at), frozenset(left_out), frozenset(rows_refused))
 
     def _records(self, query: str, **parameters: Any) -> list[Record]:
@@ -212,7 +224,7 @@ class LogRecorder(PostgresApplicationRecorder):
         # Who reads a page behind another must not take for the end of the log that it has just left.
         if not rows and self._rows("archived"):
             raise self._absence()
-        return [_record(row) for row in rows]
+        return list(_read(rows))
 
     def _absence(self) -> LogNotOpen | LogArchived:
         """Return why there is no log."""
@@ -220,12 +232,36 @@ class LogRecorder(PostgresApplicationRecorder):
             return LogArchived(self.log)
         return LogNotOpen(f"log {self.log} is not open: open its week first")
 
-    def _rows(self, query: str, *, on: Connection[Any] | None = None, **parameters: Any) -> list[TupleRow]:
+    def _rows(
+        self,
+        query: str,
+        *,
+        on: Connection[Any] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+        **parameters: Any,
+    ) -> list[TupleRow]:
         parameters["log"] = self.log
-        if on is not None:
-            return cursor_on(on).execute(self.sql[query], parameters, binary=True, prepare=True).fetchall()
-        with self.store.connection() as connection:
-            return cursor_on(connection).execute(self.sql[query], parameters, binary=True, prepare=True).fetchall()
+        with nullcontext(on) if on is not None else self.store.connection() as connection:
+            cursor = cursor_on(connection)
+            # What `Cursor.execute` does, but for the pause.
+            steps = cursor._execute_gen(self.sql[query], parameters, binary=True, prepare=True)
+            with connection.lock:
+                connection.wait(_pausing(steps, meanwhile) if meanwhile is not None else steps)
+            return cursor.fetchall()
+
+
+def _pausing(steps: PQGen[None], pause: Callable[[], None]) -> PQGen[None]:
+    """Take the steps of a query; at the first one that waits for nothing but the answer, when all is sent, pause."""
+    ready, paused = None, False
+    while True:
+        try:
+            wanted = steps.send(ready)  # type: ignore[arg-type]
+        except StopIteration:
+            return
+        if wanted == Wait.R and not paused:
+            paused = True
+            pause()
+        ready = yield wanted
 
 
 def open_logs(datastore: Datastore) -> list[str]:
@@ -249,30 +285,44 @@ def _events(
     origins: Sequence[tuple[str, str, str]],
 ) -> dict[str, Any]:
     return {
-        "groups": groups,
-        "streams": [event[0] for event in events],
-        "versions": [event[1] for event in events],
-        "topics": [event[2] for event in events],
-        "states": [event[3] for event in events],
-        "schemas": schemas,
-        "actors": [origin[0] for origin in origins],
-        "requests": [origin[1] for origin in origins],
-        "causes": [origin[2] for origin in origins],
+        "groups": int4s(groups),
+        "streams": uuids([event[0] for event in events]),
+        "versions": int8s([event[1] for event in events]),
+        "topics": texts([event[2] for event in events]),
+        "states": byteas([event[3] for event in events]),
+        "schemas": int2s(schemas),
+        "actors": texts([origin[0] for origin in origins]),
+        "requests": texts([origin[1] for origin in origins]),
+        "causes": texts([origin[2] for origin in origins]),
     }
 
 
-def _record(row: TupleRow) -> Record:
-    log, position, stream, version, topic, schema, state, recorded_at, actor, request, cause = row
-    return Record(
-        log=log,
-        position=position,
-        stream=stream,
-        version=version,
-        topic=topic,
-        schema=schema,
-        state=state,
-        recorded_at=Instant.of(recorded_at),
-        actor=actor,
-        request=request,
-        cause=cause,
-    )
+def _limits(behind: Sequence[tuple[int, UUID]], before: Sequence[tuple[int, datetime]]) -> dict[str, Any]:
+    return {
+        "behind_groups": int4s([group for group, _ in behind]),
+        "behind_streams": uuids([stream for _, stream in behind]),
+        "before_groups": int4s([group for group, _ in before]),
+        "before": instants([moment for _, moment in before]),
+    }
+
+
+def _read(rows: Iterable[TupleRow]) -> Iterator[Record]:
+    """Yield the records of rows; those that follow one another at one time share their instant."""
+    last, instant = None, None
+    for log, position, stream, version, topic, schema, state, recorded_at, actor, request, cause in rows:
+        if recorded_at != last:
+            last, instant = recorded_at, Instant.of(recorded_at)
+        assert instant is not None
+        yield Record(
+            log=log,
+            position=position,
+            stream=stream,
+            version=version,
+            topic=topic,
+            schema=schema,
+            state=state,
+            recorded_at=instant,
+            actor=actor,
+            request=request,
+            cause=cause,
+        )

@@ -52,6 +52,11 @@ SELECT log, notification_id, originator_id, originator_version, topic, schema, s
 FROM events WHERE log = %(log)s AND originator_id = ANY (%(streams)b::uuid[])
 ORDER BY originator_id, originator_version
 
+-- name: read_positions
+-- Records at some positions.
+SELECT log, notification_id, originator_id, originator_version, topic, schema, state, recorded_at, actor, request, cause
+FROM events WHERE log = %(log)s AND notification_id = ANY (%(positions)b::bigint[])
+
 -- name: count_open_stakes
 -- Stakes placed less stakes resolved: zero means that escrow is zero, as each stake is resolved once.
 SELECT count(*) FILTER (WHERE topic = 'account.stake_placed')

@@ -30,7 +30,7 @@ from ledger.events import (
 )
 from ledger.facts import Fact
 from ledger.game import POSTPONED, Game
-from ledger.grading import FinalScore, Outcome, Result, Terms, grade, score_that_counts
+from ledger.grading import FinalScore, Grades, Outcome, Result, score_that_counts
 from ledger.instants import Instant
 from ledger.rules import Rules
 
@@ -256,21 +256,35 @@ class Settlement(Aggregate):
         )
         return Result("final", score, game.started_at)
 
-    def outcome(self, placed: Fact, *, game: Game, result: Result | None) -> Outcome | None:
+    def grades(self, game: Game, rules: Rules) -> Grades | None:
+        """Return what bets that are not void come to under the current resolution; None before a result."""
+        result = self.result(game, rules)
+        return None if result is None else Grades(result)
+
+    def outcome(self, placed: Fact, *, game: Game, grades: Grades | None) -> Outcome | None:
         """Return what a bet comes to under the current resolution; None where that says nothing of it.
 
-        `placed` is its StakePlaced, `result` what `result` returns.
+        `placed` is its StakePlaced, `grades` what `grades` returns.
         """
         bet = placed.event
         assert isinstance(bet, StakePlaced)
-        terms = Terms(bet.market, bet.outcome, bet.line, bet.price, bet.stake, placed.at)
         if self.is_void(bet_id=bet.bet_id, market_id=bet.market_id, placed_at=placed.at, position=placed.position):
             return Outcome("void", bet.stake, "operator")
-        return None if result is None else grade(terms, result, three_way=bet.odds_id in game.three_way_odds)
+        if grades is None:
+            return None
+        return grades.outcome(
+            market=bet.market,
+            outcome=bet.outcome,
+            line=bet.line,
+            price=bet.price,
+            stake=bet.stake,
+            recorded_at=placed.at,
+            three_way=bool(game.three_way_odds) and bet.odds_id in game.three_way_odds,
+        )
 
     def is_void(self, *, bet_id: UUID, market_id: UUID, placed_at: datetime, position: int) -> bool:
         """Say whether a ruling that stands names a bet, by where and when it was placed."""
-        return any(
+        return bool(self.voids) and any(
             position < ruling.position and _names(ruling.event, bet_id=bet_id, market_id=market_id, placed_at=placed_at)
             for ruling in self.voids.values()
         )

@@ -25,12 +25,16 @@ class PlacedBet(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a game is settled: bets behind `settled_to`, up to `cut`, come next; nothing does when `is_done`."""
+    """How far a game is settled: bets behind `settled_to`, up to `cut`, come next; nothing does when `is_done`.
+
+    The log ends at `known`.
+    """
 
     resolution: int
     settled_to: int
     cut: int
     is_done: bool
+    known: int
 
 
 def record_result(ledger: Ledger, *, week: str, word: Word, actor: str, request: str) -> Future[list[Fact]]:
@@ -109,7 +113,7 @@ def progress(ledger: Ledger, *, week: str, game_id: UUID) -> Future[Progress]:
 
     def decide(on: Decision) -> Progress:
         settlement = on.settlement(game_id)
-        return Progress(settlement.resolution, settlement.settled_to, settlement.cut, settlement.is_settled)
+        return Progress(settlement.resolution, settlement.settled_to, settlement.cut, settlement.is_settled, on.known)
 
     # Alone, because a result in the same batch would have no position yet, and the cut is one.
     return ledger.desk(week).ask(decide, actor="settler", request="progress", alone=True)
@@ -133,24 +137,27 @@ def settle_chunk(
     comes next.
     """
 
+    entries = list(dict.fromkeys(bet.entry for bet in bets))
+
     def decide(on: Decision) -> Fact:
         game, settlement = on.game(game_id), on.settlement(game_id)
         settlement.require_next(resolution=resolution, from_=from_)
-        result = settlement.result(game, on.week().rules)
-        accounts = {account.id: account for account in on.accounts(list(dict.fromkeys(bet.entry for bet in bets)))}
+        grades = settlement.grades(game, on.week().rules)
+        accounts = {account.id: account for account in on.accounts(entries)}
+        on.recall_bets((accounts[bet.entry], bet.bet_id, bet.position) for bet in bets)
         covered = paid = 0
         for bet in bets:
             account = accounts[bet.entry]
-            outcome = settlement.outcome(account.bets[bet.bet_id].placed, game=game, result=result)
+            outcome = settlement.outcome(account.bets[bet.bet_id].placed, game=game, grades=grades)
             if outcome is not None:
                 account.resolve(bet_id=bet.bet_id, outcome=outcome, resolution=resolution)
                 covered += 1
                 paid += outcome.payout
         return settlement.settle_chunk(resolution=resolution, from_=from_, to=to, bets=covered, paid=paid)
 
-    return ledger.desk(week).ask(
-        decide, actor="settler", request=f"{game_id}/{resolution}/{from_}", cause=position_token(week, cut)
-    )
+    # The next chunk may be decided while the database appends this one: its bets were all placed before the cut.
+    request, cause = f"{game_id}/{resolution}/{from_}", position_token(week, cut)
+    return ledger.desk(week).ask(decide, actor="settler", request=request, cause=cause, bulk=True, accounts=entries)
 
 
 def complete(ledger: Ledger, *, week: str, game_id: UUID, resolution: int, staked: int) -> Future[Fact]:

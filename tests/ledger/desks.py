@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -60,8 +61,10 @@ def replace_append(desk: Desk, wrap: Callable[[Append, Batch, Connection[Any] | 
     """Put something around the appends of a desk; `wrap` is given the real one."""
     real = desk.recorder.append
 
-    def append(batch: Batch, *, on: Connection[Any] | None = None) -> Appended:
-        return wrap(real, batch, on)
+    def append(
+        batch: Batch, *, on: Connection[Any] | None = None, meanwhile: Callable[[], None] | None = None
+    ) -> Appended:
+        return wrap(partial(real, meanwhile=meanwhile), batch, on)
 
     desk.recorder.append = append  # type: ignore[method-assign]
 

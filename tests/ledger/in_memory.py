@@ -61,6 +61,8 @@ class InMemory:
         cause: str | None = None,
         alone: bool = False,
         account: UUID | None = None,
+        accounts: Sequence[UUID] = (),
+        bulk: bool = False,
     ) -> Future[T]:
         """Decide and append, as a desk does with a batch of one."""
         asked: Asked[T] = Asked(

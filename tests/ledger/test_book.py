@@ -14,7 +14,7 @@ from ledger.account import Account
 from ledger.aggregate import Context
 from ledger.book import Book, Decision
 from ledger.game import Game, UnknownMarket
-from ledger.ids import market_id, registration_stream, settlement_stream, week_stream
+from ledger.ids import bet_id, market_id, registration_stream, settlement_stream, week_stream
 from ledger.recorder import Row
 from ledger.week import Week
 from tests.examples import KICK_OFF, STARTS_AT, WEEK
@@ -140,6 +140,69 @@ def test_book_keeps_to_its_size(book: Book, game: Listed, monkeypatch: pytest.Mo
     assert set(book.aggregates) == {week_stream(WEEK), game.game_id, *accounts[-2:]}
 
 
+@pytest.fixture
+def forgetful(house: House, game: Listed, entries: list[UUID], monkeypatch: pytest.MonkeyPatch) -> Book:
+    """A book that has read one open bet and one that was won, and has no room for either."""
+    house.must_bet(entries[0], house.list_game("g2"), key="open")
+    house.must_bet(entries[0], game, key="won")
+    house.result(game, 35, 20)
+    house.settle(game)
+    monkeypatch.setattr(book_module, "EVENTS_KEPT", 0)
+    book = Book(house.recorder())
+    book.load()
+    book.fetch(Account, entries)
+    book.trim()
+    return book
+
+
+def test_bets_that_a_decision_does_not_name_are_not_in_memory(forgetful: Book, entries: list[UUID]) -> None:
+    """The balance is, and what a stake is refused for; streams that are ahead of the log keep all."""
+    account = forgetful.get(Account, entries[0])
+    assert (account.bets, account.available, account.open_stakes) == ({}, 990, 1)
+    deciding(forgetful).account(entries[0], naming=(uuid4(), "another key"))
+    assert account.bets == {}
+    forgetful.recall([account])
+    forgetful.known += 1
+    forgetful.trim(keeping={entries[0]})
+    assert len(account.bets) == 2
+    as_read_anew(forgetful)
+
+
+@pytest.mark.parametrize("key", ["open", "won"])
+def test_bet_that_a_decision_names_is_as_it_was(forgetful: Book, entries: list[UUID], key: str) -> None:
+    """With it all others are read again."""
+    account = deciding(forgetful).account(entries[0], naming=[bet_id(entries[0], key)])
+    assert bet_id(entries[0], key) in account.bets
+    as_read_anew(forgetful)
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize("key", ["open", "won"])
+def test_bets_to_settle_are_as_they_were(
+    house: House, forgetful: Book, entries: list[UUID], key: str, wrong: bool
+) -> None:
+    """Whatever position they are said to be at."""
+    account, bet = forgetful.get(Account, entries[0]), bet_id(entries[0], key)
+    [placed] = [fact for fact in house.facts() if getattr(fact.event, "bet_id", None) == bet][:1]
+    deciding(forgetful).recall_bets([(account, bet, 1 if wrong else placed.position)] * 2)
+    fresh = Book(house.recorder()).get(Account, entries[0])
+    assert (account.bets[bet].placed, account.bets[bet].outcome) == (placed, fresh.bets[bet].outcome)
+
+
+def test_news_of_forgotten_bets_is_followed(house: House, forgetful: Book, entries: list[UUID], game: Listed) -> None:
+    """Another process settles one and corrects the other: the balance is right, and so are bets when they are named."""
+    other = Listed(next(each for each in forgetful.games if each != game.game_id), "g2")
+    house.result(other, 35, 20)
+    house.settle(other)
+    house.result(game, 20, 35, revision=2)
+    house.settle(game)
+    forgetful.catch_up(house.recorder().head().position)
+    account = forgetful.get(Account, entries[0])
+    assert (account.bets, account.available, account.open_stakes) == ({}, 990, 0)
+    forgetful.recall([account])
+    as_read_anew(forgetful)
+
+
 def test_every_look_becomes_a_gate(book: Book, game: Listed, entries: list[UUID]) -> None:
     """Whatever a decision read, once each, is what it is behind."""
     on = deciding(book)
@@ -152,7 +215,7 @@ def test_every_look_becomes_a_gate(book: Book, game: Listed, entries: list[UUID]
     on.settlement(game.game_id)
     on.settlements([on.game_of_market(game.market("total"))])
     expected = [week_stream(WEEK), *entries, registration_stream(entries[0]), game.game_id]
-    assert on.streams == {*expected, settlement_stream(game.game_id)}
+    assert {aggregate.id for aggregate in on.touched} == {*expected, settlement_stream(game.game_id)}
     assert [aggregate.id for aggregate in on.touched][:3] == expected[:3]
     assert not on.on_whole_log
 

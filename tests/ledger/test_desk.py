@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -319,6 +320,26 @@ def test_command_that_is_left_out_twice_is_decided_with_the_head_held(
     assert fact is not None
     assert len(times) == 3
     assert fact.position == house.recorder().head().position
+
+
+def test_accounts_are_read_before_the_head_is_held(
+    house: House, entries: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command about many accounts keeps nobody waiting while they are read, even if it would starve."""
+    desk = desk_of(house)
+    desk.book.drop(entries)
+    held, read = desk.recorder.held, list[bool]()
+
+    def holding() -> AbstractContextManager[Connection[Any]]:
+        read.append(all(entry in desk.book.aggregates for entry in entries))
+        return held()
+
+    monkeypatch.setattr(desk.recorder, "held", holding)
+    asked = desk.ask(
+        lambda on: len(on.accounts(entries)), actor="settler", request="bulk", alone=True, accounts=entries
+    )
+    assert asked.result(PATIENCE) == len(entries)
+    assert read == [True]
 
 
 def test_closing_desk_answers_what_was_asked(house: House, game: Listed, entries: list[UUID]) -> None:

@@ -6,6 +6,9 @@ import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ledger import ids
 
 WEEK = "2026-W47"
@@ -67,3 +70,9 @@ def test_quote_is_named_by_its_instant_not_by_how_it_is_written() -> None:
 def test_token_names_log_and_position() -> None:
     """Positions of two logs cannot be confused on the wire."""
     assert ids.position_token(WEEK, 5123) == "2026-W47:5123"
+
+
+@given(st.uuids(), st.text(max_size=40))
+def test_bet_is_named_as_every_program_names_it(entry: UUID, key: str) -> None:
+    """However it is computed here."""
+    assert ids.bet_id(entry, key) == name_based(entry, key)

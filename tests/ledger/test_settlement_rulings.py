@@ -216,7 +216,7 @@ def outcome_of(*history: Event, position: int = 1, **terms: Any) -> Outcome | No
         position=position,
         recorded_at=recorded_at(position),
     )
-    return settlement.outcome(placed, game=listed, result=settlement.result(listed, RULES))
+    return settlement.outcome(placed, game=listed, grades=settlement.grades(listed, RULES))
 
 
 RETURNED = Outcome("void", 110, "operator")

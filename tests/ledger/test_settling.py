@@ -330,4 +330,4 @@ def test_progress_asked_with_the_result_knows_its_cut(house: House, entries: lis
         )
         asking = settling.progress(house.ledger, week=WEEK, game_id=game.game_id)
     recorded = recording.result(PATIENCE)[-1]
-    assert asking.result(PATIENCE) == (1, 0, recorded.position, False)
+    assert asking.result(PATIENCE) == (1, 0, recorded.position, False, recorded.position)
