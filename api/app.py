@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
@@ -39,6 +39,7 @@ from api import (
 from api.errors import handle_errors
 from api.http.cors import Cors
 from api.http.description import DESCRIPTION
+from api.http.direct import Direct, Endpoint
 from api.http.etags import ETags
 from api.http.headers import SecurityHeaders
 from api.http.middleware import Bodies, RequestIds
@@ -49,11 +50,15 @@ from api.people import admin as admin_players
 from api.people import person, protection
 from api.services import Services
 
+DIRECT: Final[Mapping[tuple[str, str], Endpoint]] = {("POST", "/api/bets"): bets.place_bet}
+"""What is asked for so often that the framework's router would be felt, and is read by hand."""
+
 
 def create_app(services: Services) -> FastAPI:
     """Return the ASGI app that answers from these services. It opens and closes none of them."""
     app = blank_app(_inner(services), with_test_clock=services.test_clock is not None)
     app.state.services = services
+    app.user_middleware.append(Middleware(Direct, endpoints=DIRECT, handlers=app.exception_handlers))
     # The framework puts the handler of the unforeseen outside of all middleware: its answers need their headers, too.
     app.middleware_stack = _outer(app.build_middleware_stack(), services)
     return app

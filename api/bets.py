@@ -21,7 +21,6 @@ from api.placing import (
     invalid_part,
     is_dry_run,
     placed_bet,
-    recorded,
     rehearsed_bet,
     week_and_entry,
 )
@@ -102,7 +101,7 @@ async def place_bet(request: Request) -> Response:
             raise barred
         return await _rehearse(services, week=week, entry=entry, body=body)
     known = services.ledger.desk(week).book.known
-    placed = await recorded(
+    placed = await services.answers.to(
         betting.place_bet(
             services.ledger,
             week=week,
@@ -159,7 +158,8 @@ def get_bet(bet_id: UUID, player: AsPlayer, services: ServicesDep) -> BetShown:
 
 async def _rehearse(services: Services, *, week: str, entry: UUID, body: PlaceBet) -> Response:
     slip = Slip("", (body.as_stake(),))
-    said = (await recorded(betting.rehearse_bets(services.ledger, week=week, entry=entry, slip=slip, numbers=[1])))[1]
+    rehearsal = betting.rehearse_bets(services.ledger, week=week, entry=entry, slip=slip, numbers=[1])
+    said = (await services.answers.to(rehearsal))[1]
     if isinstance(said, LedgerError):
         raise said
     return Response(msgspec.json.encode(rehearsed_bet(said, week=week)), media_type="application/json")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import Future
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Request
@@ -22,7 +20,6 @@ from ledger.facts import Fact
 from ledger.game import UnknownMarket
 from ledger.slip import Stake
 
-T = TypeVar("T")
 CREDITS_MAX: Final = 2**53 - 1
 """The largest whole number that every JSON client reads exactly."""
 _YES_OR_NO: Final = TypeAdapter(bool)
@@ -163,11 +160,6 @@ async def week_and_entry(services: Services, *, player_id: UUID, market_id: UUID
     if entry is None:
         raise NotEnrolled(f"You are not enrolled in week {week}, which this market belongs to.")
     return week, entry
-
-
-async def recorded(answer: Future[T]) -> T:
-    """Wait for the ledger's answer. A request that is given up does not take back a command that may stand already."""
-    return await asyncio.shield(asyncio.wrap_future(answer))
 
 
 async def _week_of_market(services: Services, market_id: UUID) -> str:

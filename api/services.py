@@ -14,6 +14,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
+from api.answers import Answers
 from api.http.ratelimits import Meters
 from api.identity.errands import Errands
 from api.identity.keys import ApiKeys
@@ -181,6 +182,11 @@ class Services:
     def entries(self) -> EntryFinder:
         """The entries behind the players who bet here."""
         return EntryFinder(self.ledger.entries)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What the ledger's desks answer, in the event loop that the app runs in."""
+        return Answers()
 
     @cached_property
     def people(self) -> People:

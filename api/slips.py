@@ -20,7 +20,6 @@ from api.placing import (
     RehearsedBet,
     is_dry_run,
     placed_bet,
-    recorded,
     rehearsed_bet,
     week_and_entry,
 )
@@ -163,9 +162,9 @@ async def _answers(
     answers: Mapping[int, Any]
     try:
         if dry_run:
-            answers = await recorded(betting.rehearse_bets(services.ledger, **asked))
+            answers = await services.answers.to(betting.rehearse_bets(services.ledger, **asked))
         else:
-            answers = await recorded(betting.place_bets(services.ledger, **asked, barred=barred))
+            answers = await services.answers.to(betting.place_bets(services.ledger, **asked, barred=barred))
     except LedgerError as refusal:
         # In doubt is not refused: repeated, the whole slip is answered with what was placed of it.
         if is_all or isinstance(refusal, DeskClosed | LedgerUnavailable):

@@ -89,6 +89,11 @@ COMMANDS: Final = (
         "fairpool.commands.payments:commands",
         "Reconcile a week's money; see payments, and hold or release prizes.",
     ),
+    Lazy(
+        "bench",
+        "fairpool.commands.bench:bench",
+        "Measure how quick all this is, beside peers and limits in the same run; needs a checkout of the source.",
+    ),
 )
 
 

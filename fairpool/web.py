@@ -31,6 +31,7 @@ from api.services import Services, TestClock, Views
 from fairpool.clocks import system_clock
 from fairpool.core import Core, Died
 from fairpool.feed_care import care
+from fairpool.garbage import collect_rarely
 from fairpool.money import gates
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import people_key, token_keys
@@ -67,6 +68,7 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
     composed = services(built, test_clock=test_clock)
     app = create_app(composed)
     build_routes(app)
+    collect_rarely()
     server = Server(server_config(app, settings), composed.live)
     listening = _listen(settings.api_host, settings.api_port)
     port = listening.getsockname()[1]

@@ -32,19 +32,20 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         given, own = _header(scope, b"x-request-id"), self._new_id()
-        request_id = given if given is not None and _SANE_ID.fullmatch(given) else own
+        request_id = given.decode() if given is not None and _SANE_ID.fullmatch(given) else own
+        told = (b"x-request-id", request_id.encode())
         # A client may send the same id with all its requests: what must tell one from another goes by our own.
-        scope.setdefault("state", {}).update(request_id=request_id.decode(), own_id=own.decode())
+        scope.setdefault("state", {}).update(request_id=request_id, own_id=own)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                message["headers"] = [*message.get("headers", ()), told]
             await send(message)
 
         await self._app(scope, receive, send_with_id)
 
-    def _new_id(self) -> bytes:
-        return f"{self._process}{next(self._numbers):016x}".encode()
+    def _new_id(self) -> str:
+        return f"{self._process}{next(self._numbers):016x}"
 
 
 class Bodies:
@@ -148,4 +149,7 @@ class _Patience:
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:
-    return next((value for key, value in scope["headers"] if key == name), None)
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 
 from api.errors import KINDS, PROBLEM_JSON, Problem
 from api.http.ratelimits import UNMETERED
@@ -56,6 +57,9 @@ _REF: Final = "#/components/schemas/"
 _WRITING: Final = ("delete", "patch", "post", "put")
 _FIRST_SENTENCE: Final = re.compile(r"(.+?)(?=[.;:](?:\s|$))", re.DOTALL)
 
+SILENT: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
+"""Nobody listens: the framework would ask at each request whether somebody does, for a tenth of its time."""
+
 
 class Api(FastAPI):
     """FastAPI, with a document that names the problems of each operation."""
@@ -67,6 +71,7 @@ class Api(FastAPI):
             openapi_tags=tags,
             # What FastAPI would document otherwise is its own error, which nobody is answered with.
             responses={"default": _answer("Another problem")},
+            telemetry=SILENT,
             **more,
         )
 

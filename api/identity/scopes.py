@@ -21,3 +21,8 @@ SCOPES_OF_ROLE: Final[Mapping[str, frozenset[str]]] = {
     "service": frozenset({"audit", "operate"}),
 }
 """What each role may do, besides `self`. Operators do not play: nobody bets on weeks that they settle."""
+
+SCOPES_OF_PERSON: Final[Mapping[str, frozenset[str]]] = {
+    role: scopes | {"self"} for role, scopes in SCOPES_OF_ROLE.items()
+}
+"""What a person of each role may do: one set for all of them, as it is remembered with each token."""

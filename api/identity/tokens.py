@@ -15,8 +15,8 @@ from uuid import UUID
 
 import jwt
 
-from api.identity.scopes import SCOPES_OF_ROLE
-from api.identity.secrets import base64url
+from api.identity.scopes import SCOPES_OF_PERSON
+from api.identity.secrets import base64url, hashed
 from api.identity.token_keys import RetiredKey, SigningKey
 
 _ALGORITHM: Final = "EdDSA"
@@ -44,7 +44,7 @@ class Principal:
     @classmethod
     def of_role(cls, id: UUID, role: str, *, session: UUID | None = None) -> Principal:
         """Return a person who may do all that the role may."""
-        return cls(id, role, SCOPES_OF_ROLE.get(role, frozenset()) | {"self"}, session)
+        return cls(id, role, SCOPES_OF_PERSON.get(role, frozenset({"self"})), session)
 
     @property
     def revoked_by(self) -> UUID:
@@ -84,7 +84,8 @@ class Tokens:
         self._audience = audience
         self._lifetime = int(lifetime.total_seconds())
         self._now = now
-        self._verified: dict[str, tuple[Principal, float]] = {}
+        # By digest of the whole token: its text would be half of what is kept.
+        self._verified: dict[bytes, tuple[Principal, float]] = {}
 
     def public_keys(self) -> dict[str, str]:
         """Return the keys whose tokens are accepted, by id: the public halves, in base64url."""
@@ -108,15 +109,16 @@ class Tokens:
 
     def verify(self, text: str) -> Principal:
         """Return who a token speaks for; raises InvalidToken."""
-        found = self._verified.get(text)
+        digest = hashed(text.encode())
+        found = self._verified.get(digest)
         if found is None:
             found = self._check(text)
             if len(self._verified) >= _VERIFIED_KEPT:
                 del self._verified[next(iter(self._verified))]
-            self._verified[text] = found
+            self._verified[digest] = found
         principal, expires_at = found
         if self._now() >= expires_at:
-            del self._verified[text]
+            del self._verified[digest]
             raise InvalidToken(f"expired at {expires_at:.0f}")
         return principal
 

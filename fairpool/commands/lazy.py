@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -37,16 +38,22 @@ class Lazy(NamedTuple):
         return command
 
 
-def _imported(name: str) -> ModuleType:
-    """Import a module. What comes with it stays: to look for garbage in it, then or later, takes a third of a start."""
-    if name in sys.modules:
-        return sys.modules[name]
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import here. What comes with it stays: to look for garbage in it, then or later, makes a start longer."""
     gc.disable()
     try:
-        return import_module(name)
+        yield
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _imported(name: str) -> ModuleType:
+    if name in sys.modules:
+        return sys.modules[name]
+    with importing():
+        return import_module(name)
 
 
 class _StandIn(TyperCommand):

@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from fairpool import loop
+from fairpool.commands.lazy import importing
 from fairpool.core import Core, Died, core, payments
+from fairpool.garbage import collect_rarely
 from fairpool.servers import Addresses, database, stream
 
 Role = Callable[[Core, Addresses], Awaitable[None]]
@@ -20,7 +22,8 @@ Role = Callable[[Core, Addresses], Awaitable[None]]
 
 def api(context: typer.Context) -> None:
     """Answer HTTP."""
-    from fairpool.web import serving
+    with importing():
+        from fairpool.web import serving
 
     async def role(built: Core, _: Addresses) -> None:
         async with payments(built, works=False), serving(built) as url:
@@ -112,6 +115,7 @@ async def stopped(built: Core) -> None:
 
 def _run(context: typer.Context, role: Role) -> None:
     with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
+        collect_rarely()
         loop.run(_as_coroutine(role, built, addresses))
 
 

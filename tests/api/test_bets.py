@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from api.placing import recorded
 from ledger import listing, weeks
 from tests.api.pages import refuses_what_is_no_page, there_and_back
 from tests.api.world import KICK_OFF, WEEK, World, serving
@@ -204,21 +202,6 @@ def test_an_idempotency_key_is_visible_ascii(world: World, key: str) -> None:
     headers = {"Idempotency-Key": key.encode("latin-1")}
     refused = ann.post("/api/bets", json=world.market().bet(), headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_invalid")
-
-
-def test_a_request_that_is_given_up_does_not_take_back_its_command() -> None:
-    """Who hangs up while a bet is being recorded has bet all the same."""
-    answer: Future[int] = Future()
-
-    async def give_up() -> None:
-        waiting = asyncio.ensure_future(recorded(answer))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-
-    asyncio.run(give_up())
-    assert not answer.cancelled()
 
 
 def test_bets_are_read_by_who_placed_them_only(world: World) -> None:
