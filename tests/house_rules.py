@@ -239,7 +239,7 @@ def queries_say_what_they_are_for(project: Project) -> Iterator[Breach]:
 
 def queries_are_read_by_their_names(project: Project) -> Iterator[Breach]:
     """Each query is run by the module beside it, each name that is run exists, the method bears it."""
-    modules = {module.path: module for module in project.code}
+    modules = {module.path: module for module in project.modules}
     for path, text in project.queries:
         names = re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)
         reader = modules.get(path.removesuffix(".sql") + ".py")

@@ -1,4 +1,4 @@
-"""What a benchmark measures: figures, each a ratio to a peer or a limit measured in the same run, and series for plots."""
+"""What a benchmark measures: figures, each a ratio to a peer or a limit measured in the same run, and plots."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Peers and limits that our figures are ratios to, each tuned as its users would."""
