@@ -289,16 +289,22 @@ class Account(Aggregate):
 
     def forget_bets(self) -> None:
         """Keep a print of each bet and slip. All of them must be in the log, to be recalled."""
-        self._open += b"".join(_print(bet_id) for bet_id, bet in self.bets.items() if bet.outcome is None)
-        self._past += b"".join(_print(bet_id) for bet_id, bet in self.bets.items() if bet.outcome is not None)
+        for bet_id, bet in self.bets.items():
+            if bet.outcome is None:
+                self._open += _print(bet_id)
+            else:
+                self._past += _print(bet_id)
         self._past += b"".join(map(_print, self.slips))
         self.bets, self.slips = {}, {}
 
     def has_forgotten(self, names: Iterable[UUID | str]) -> bool:
         """Say whether any of these ids of bets and keys of slips may be one that was forgotten."""
-        if not self._open and not self._past:
-            return False
-        return any((mark := _print(name)) in self._open or mark in self._past for name in names)
+        if self._open or self._past:
+            for name in names:
+                mark = _print(name)
+                if mark in self._open or mark in self._past:
+                    return True
+        return False
 
     def has_forgotten_open(self, bet_id: UUID) -> bool:
         """Say whether a bet that was forgotten is open: its StakePlaced says all of it."""

@@ -32,7 +32,8 @@ from ledger.deciding import LEFT_OUT_MAX, Answer, Asked, Decided, Judged, Work, 
 from ledger.recorder import Appended, LogRecorder
 
 T = TypeVar("T")
-BATCH_MAX: Final = 256
+# Half of the callers of a busy desk: were all of them in one batch, there would be nothing to decide meanwhile.
+BATCH_MAX: Final = 128
 PATIENCE_SECONDS: Final = 20.0
 _OUTAGES: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 _log = logging.getLogger(__name__)
