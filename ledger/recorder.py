@@ -243,10 +243,12 @@ class LogRecorder(PostgresApplicationRecorder):
         parameters["log"] = self.log
         with nullcontext(on) if on is not None else self.store.connection() as connection:
             cursor = cursor_on(connection)
+            if meanwhile is None:
+                return cursor.execute(self.sql[query], parameters, binary=True, prepare=True).fetchall()
             # What `Cursor.execute` does, but for the pause.
             steps = cursor._execute_gen(self.sql[query], parameters, binary=True, prepare=True)
             with connection.lock:
-                connection.wait(_pausing(steps, meanwhile) if meanwhile is not None else steps)
+                connection.wait(_pausing(steps, meanwhile))
             return cursor.fetchall()
 
 

@@ -24,7 +24,7 @@ from ledger import drawing, ids, listing, settling
 from ledger.datastore import Datastore
 from ledger.events import BetLost, BetWon, ChunkSettled, EntryEnrolled, SettlementCompleted, StakePlaced, StakeReturned
 from ledger.facts import canonical
-from ledger.game import Quote
+from ledger.game import Offer, Quote
 from ledger.grading import Outcome, Terms, grade
 from ledger.instants import Instant
 from ledger.ledger import Ledger
@@ -49,19 +49,6 @@ _COPY: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class OnOffer:
-    """An outcome of a market at the quote on the board: what a bet names."""
-
-    game_id: UUID
-    market_id: UUID
-    odds_id: UUID
-    market: str
-    outcome: str
-    line: str | None
-    price: int
-
-
-@dataclass(frozen=True, slots=True)
 class FilledLog:
     """A week under way, each of whose accounts has `bets` bets; `until` is when its last event was recorded.
 
@@ -71,7 +58,7 @@ class FilledLog:
     week: str
     players: tuple[UUID, ...]
     entries: tuple[UUID, ...]
-    offers: tuple[OnOffer, ...]
+    offers: tuple[Offer, ...]
     bets: int
     position: int
     until: datetime
@@ -141,7 +128,7 @@ class _Filling:
         self.table = f"events_{week.lower().replace('-', '_')}"
         self.players: list[UUID] = []
         self.entries: list[UUID] = []
-        self.offers: list[OnOffer] = []
+        self.offers: list[Offer] = []
         self.games: list[UUID] = []
         self.position = 0
         # By number of bet: the offer and the stake; the bet of account a in round r is number r x accounts + a.
@@ -206,7 +193,7 @@ class _Filling:
         odds_id = ids.odds_id(market_id, SOURCE, self.clock())
         quote = Quote(odds_id, line, prices, SOURCE, Instant.of(self.clock()))
         for outcome, price in quote.prices.items():
-            self.offers.append(OnOffer(game, market_id, odds_id, market, outcome, line, price))
+            self.offers.append(Offer(game, market_id, odds_id, market, outcome, line, price))
 
     def place(self, bets: int) -> None:
         """Place bets in rounds, one of each account a round."""
@@ -369,7 +356,7 @@ def _enrolment(entry: UUID, rules: str) -> _Row:
     return ids.registration_stream(entry), 1, event.TOPIC, canonical(event).decode(), "player", "enrol", None
 
 
-def _stake_text(offer: OnOffer) -> str:
+def _stake_text(offer: Offer) -> str:
     """The state of a stake on an offer, in which balance, id, payout and stake are still to be filled in."""
     line = "null" if offer.line is None else f'"{offer.line}"'
     return (

@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.machine import ROOT
 
 NO_NATS: Final = "nats://127.0.0.1:1"
+STOP_SECONDS: Final = 30
 _KIB_A_MB: Final = 1024
 _URL: Final = re.compile(r"http://127\.0\.0\.1:(\d+)")
 # A process inherits, as its own peak, what the program had that started it: so one that is small starts it.
@@ -53,6 +54,21 @@ def running(*words: str, on: Mapping[str, str]) -> Iterator[subprocess.Popen[str
             yield process
         finally:
             process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def roles(*names: str, on: Mapping[str, str]) -> Iterator[list[int]]:
+    """Run roles such as `settle`, and give their process ids; raises Failed at the end where one has ended before."""
+    with ExitStack() as running_now:
+        processes = [running_now.enter_context(running(name, on=on)) for name in names]
+        yield [process.pid for process in processes]
+        ended = [name for name, process in zip(names, processes, strict=True) if process.poll() is not None]
+        if ended:
+            raise Failed(f"{', '.join(ended)} ended: see what it said in {on['FAIRPOOL_DATA']}")
 
 
 def port_of(process: subprocess.Popen[str]) -> int:

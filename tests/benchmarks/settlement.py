@@ -33,7 +33,7 @@ from projections.runner import Runner
 from tests.benchmarks.figures import Figure, Ground, Round, Sample
 from tests.benchmarks.filled_log import FilledLog, fill_log, open_ledger, prepare
 from tests.benchmarks.peers.plan_settlement import PlanSettlement
-from tests.benchmarks.roles import roles
+from tests.benchmarks.running import environment, roles
 from tests.examples import MARKETS, SOURCE
 
 BETS_OF_EACH: Final = 10
@@ -109,7 +109,7 @@ class _Settlement:
         """Measure both figures on fresh weeks; every other round the plan's SQL comes first."""
         alone = self._fill(week, self._size.entries, BETS_OF_EACH)
         busy = self._fill(beside, self._size.entries_beside, self._size.bets_beside)
-        with roles("settle", "project", dsn=self._dsn, folder=self._ground.folder / "roles"):
+        with roles("settle", "project", on=environment(self._ground.folder / "roles", self._dsn)):
             for filled in (alone, busy):
                 self._await_projections(filled.week, filled.position)
             self._plan.take(week)

@@ -6,15 +6,21 @@ import re
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
+from psycopg import Connection
 
 from fairpool.embedded_postgres import PACKAGE, PROGRAMS
 from ledger.sql import queries
 
 SCRIPT: Final = Path(__file__).with_name("plan_stake.pgbench")
 _TPS: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
+
+
+def make_tables(connection: Connection[Any]) -> None:
+    """Make the plan's tables, which are the same for stakes and for settlement."""
+    connection.execute(queries("tests.benchmarks.peers", "plan.sql")["schema"])
 
 
 class PlanStakes:
@@ -25,7 +31,7 @@ class PlanStakes:
         self._members = members
         sql = queries("tests.benchmarks.peers", "plan.sql")
         with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(sql["schema"])
+            make_tables(connection)
             connection.execute(sql["take_members"], {"members": members})
             connection.execute(sql["take_bets"], {"members": members, "bets": bets})
             connection.execute("VACUUM ANALYZE plan.pool_members, plan.bets")

@@ -1,6 +1,6 @@
 """The plan's settlement: one transaction that updates the bets of a game and the credits of those who won.
 
-The tables are tuned as those that stakes are placed in (plan.sql), as the plan has one set of them.
+The tables are those that stakes are placed in.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 
 from ledger.sql import queries
+from tests.benchmarks.peers.plan import make_tables
 
 
 class PlanSettlement:
@@ -20,6 +21,7 @@ class PlanSettlement:
     def __init__(self, dsn: str) -> None:
         self._sql = queries("tests.benchmarks.peers", "plan_settlement.sql")
         self._connection = psycopg.connect(dsn, autocommit=True)
+        make_tables(self._connection)
         self._connection.execute(self._sql["schema"])
 
     def close(self) -> None:
@@ -28,10 +30,10 @@ class PlanSettlement:
 
     def take(self, week: str) -> None:
         """Take over the bets and accounts of a week, none of which is settled, in the place of those of another."""
-        self._connection.execute("TRUNCATE plan_settlement.bets, plan_settlement.pool_members")
+        self._connection.execute("TRUNCATE plan.bets, plan.pool_members")
         self._connection.execute(self._sql["take_members"], {"week": week})
         self._connection.execute(self._sql["take_bets"], {"week": week})
-        self._connection.execute("VACUUM ANALYZE plan_settlement.bets, plan_settlement.pool_members")
+        self._connection.execute("VACUUM ANALYZE plan.bets, plan.pool_members")
 
     def settle(self, week: str, game_id: UUID, *, home: int, away: int) -> float:
         """Settle a game by its score, and return the bets per second."""

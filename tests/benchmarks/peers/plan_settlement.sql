@@ -1,44 +1,20 @@
 -- name: schema
--- The plan's tables as in plan.sql, of which it has one set for stakes and settlement: the same keys, room on a page and
--- indexes. Beside them are the columns that settlement fills.
-CREATE SCHEMA plan_settlement;
-CREATE TABLE plan_settlement.pool_members (
-  pool_id bigint NOT NULL,
-  user_id bigint NOT NULL PRIMARY KEY,
-  credits bigint NOT NULL
-) WITH (fillfactor = 50);
-CREATE TABLE plan_settlement.bets (
-  id bigint NOT NULL,
-  week text NOT NULL,
-  user_id bigint NOT NULL,
-  game_id bigint NOT NULL,
-  market_id bigint NOT NULL,
-  odds_id bigint NOT NULL,
-  market text NOT NULL,
-  outcome text NOT NULL,
-  line numeric,
-  price integer NOT NULL,
-  stake bigint NOT NULL,
-  potential_payout bigint NOT NULL,
-  payout bigint,
-  status text NOT NULL,
-  placed_at timestamptz NOT NULL,
-  settled_at timestamptz,
-  PRIMARY KEY (id, week)
-) PARTITION BY LIST (week);
-CREATE TABLE plan_settlement.bets_of_week PARTITION OF plan_settlement.bets DEFAULT;
-CREATE INDEX ON plan_settlement.bets (user_id, placed_at);
-CREATE INDEX ON plan_settlement.bets (market_id);
+-- Adds to the plan's tables (plan.sql) the columns that settlement fills, and room for any week.
+ALTER TABLE plan.bets ADD COLUMN payout bigint, ADD COLUMN settled_at timestamptz;
+CREATE TABLE plan.bets_of_other_weeks PARTITION OF plan.bets DEFAULT
 
 -- name: take_members
 -- Takes over the accounts of a week from our projection, numbered.
-INSERT INTO plan_settlement.pool_members
+INSERT INTO plan.pool_members
 SELECT dense_rank() OVER (ORDER BY pool_id), row_number() OVER (ORDER BY pool_id, entry), available
 FROM accounts WHERE log = %(week)s
 
 -- name: take_bets
 -- Takes over the bets of a week from our projection, in the order in which they were placed.
-INSERT INTO plan_settlement.bets
+INSERT INTO plan.bets (
+  id, week, user_id, game_id, market_id, odds_id, market, outcome, line, price, stake, potential_payout, payout, status,
+  placed_at, settled_at
+) OVERRIDING SYSTEM VALUE
 SELECT position, log, members.number, hashtext(game_id::text), hashtext(market_id::text), hashtext(odds_id::text), market,
        outcome, line::numeric, price, stake, potential_payout, payout, status, placed_at, settled_at
 FROM bets
@@ -48,7 +24,7 @@ WHERE log = %(week)s ORDER BY position
 
 -- name: settle_bets
 -- Grades all bets of a game: by how much each beat its line decides. `lead` is the home side's, `total` the sum.
-UPDATE plan_settlement.bets SET
+UPDATE plan.bets SET
   settled_at = now(),
   status = CASE sign(CASE
       WHEN market = 'total' AND outcome = 'over' THEN %(total)s - line
@@ -68,16 +44,16 @@ WHERE week = %(week)s AND game_id = hashtext(%(game_id)s::text) AND status = 'pl
 
 -- name: pay_members
 -- Credits what the bets of a game won, once per member.
-UPDATE plan_settlement.pool_members AS members SET credits = credits + paid.won
+UPDATE plan.pool_members AS members SET credits = credits + paid.won
 FROM (
-  SELECT user_id, sum(payout) AS won FROM plan_settlement.bets
+  SELECT user_id, sum(payout) AS won FROM plan.bets
   WHERE week = %(week)s AND game_id = hashtext(%(game_id)s::text) GROUP BY user_id
 ) AS paid
 WHERE members.user_id = paid.user_id AND paid.won > 0
 
 -- name: credits
 -- The credits of all members.
-SELECT sum(credits)::bigint FROM plan_settlement.pool_members
+SELECT sum(credits)::bigint FROM plan.pool_members
 
 -- name: credits_paid_by_us
 -- The credits of all accounts of a week, by our projection.
