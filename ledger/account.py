@@ -294,14 +294,15 @@ class Account(Aggregate):
                 self._open += _print(bet_id)
             else:
                 self._past += _print(bet_id)
-        self._past += b"".join(map(_print, self.slips))
+        # A slip's key can be told from a bet's by the id that a single bet under it would have.
+        self._past += b"".join([_print(id_of_bet(self.id, key)) for key in self.slips])
         self.bets, self.slips = {}, {}
 
-    def has_forgotten(self, names: Iterable[UUID | str]) -> bool:
-        """Say whether any of these ids of bets and keys of slips may be one that was forgotten."""
+    def has_forgotten(self, bet_ids: Iterable[UUID]) -> bool:
+        """Say whether any of these bets, or a slip under the key of one, may have been forgotten."""
         if self._open or self._past:
-            for name in names:
-                mark = _print(name)
+            for bet_id in bet_ids:
+                mark = _print(bet_id)
                 if mark in self._open or mark in self._past:
                     return True
         return False
@@ -322,10 +323,10 @@ class Account(Aggregate):
         self._open = self._past = b""
 
 
-def _print(name: UUID | str) -> bytes:
-    """Return eight bytes for a name, which hardly any other has; they hold in this process only.
+def _print(bet_id: UUID) -> bytes:
+    """Return eight bytes for a bet, which hardly any other has; they hold in this process only.
 
-    Players choose what their bets' ids are made of. Python keys the hashes of bytes and texts, but not those of UUIDs:
-    two bets of one print could be made at will.
+    Players choose what their bets' ids are made of. Python keys the hashes of bytes, but not those of UUIDs: two bets
+    of one print could be made at will.
     """
-    return hash(name.bytes if isinstance(name, UUID) else name).to_bytes(8, signed=True)
+    return hash(bet_id.int.to_bytes(16)).to_bytes(8, signed=True)

@@ -37,17 +37,17 @@ class ArrayDumper(Dumper):
 
 def int2s(values: Sequence[int]) -> Array:
     """Return a smallint[]."""
-    return _array(_INT2, len(values), _numbers("h", 2, values))
+    return _array(_INT2, len(values), _numbers(2, values))
 
 
 def int4s(values: Sequence[int]) -> Array:
     """Return an int[]."""
-    return _array(_INT4, len(values), _numbers("i", 4, values))
+    return _array(_INT4, len(values), _numbers(4, values))
 
 
 def int8s(values: Sequence[int]) -> Array:
     """Return a bigint[]."""
-    return _array(_INT8, len(values), _numbers("q", 8, values))
+    return _array(_INT8, len(values), _numbers(8, values))
 
 
 def texts(values: Sequence[str]) -> Array:
@@ -63,7 +63,8 @@ def byteas(values: Sequence[bytes]) -> Array:
 
 def uuids(values: Sequence[UUID]) -> Array:
     """Return a uuid[]."""
-    return _array(_UUID, len(values), b"".join([b"\0\0\0\x10" + value.bytes for value in values]))
+    # Of `UUID.bytes`, which is Python code, the half.
+    return _array(_UUID, len(values), _fixed(16, [value.int.to_bytes(16, "big") for value in values]))
 
 
 def instants(values: Sequence[datetime]) -> Array:
@@ -81,6 +82,10 @@ def _element(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + value
 
 
-def _numbers(code: str, size: int, values: Iterable[int]) -> bytes:
-    flat = [each for value in values for each in (size, value)]
-    return struct.pack(">" + f"i{code}" * (len(flat) // 2), *flat)
+def _numbers(size: int, values: Iterable[int]) -> bytes:
+    return _fixed(size, [value.to_bytes(size, "big", signed=True) for value in values])
+
+
+def _fixed(size: int, elements: Iterable[bytes]) -> bytes:
+    """Elements of one size, each behind its size."""
+    return size.to_bytes(4, "big").join([b"", *elements])

@@ -48,7 +48,7 @@ def place_bet(
     bet_id = ids.bet_id(entry, key)
 
     def decide(on: Decision) -> Fact:
-        account = on.account(entry, naming=(bet_id, key))
+        account = on.account(entry, naming=(bet_id,))
         first = account.placed(bet_id=bet_id, market_id=market_id, odds_id=odds_id, outcome=outcome, stake=stake)
         if first is not None:
             return first
@@ -80,7 +80,7 @@ def place_bets(
     """
     request = slip.request
     bet_ids = {number: slip.bet_id(entry, number) for number in numbers}
-    names: tuple[UUID | str, ...] = (slip.key, ids.bet_id(entry, slip.key), *bet_ids.values())
+    names = (ids.bet_id(entry, slip.key), *bet_ids.values())
 
     def decide(on: Decision) -> Mapping[int, Fact | LedgerError]:
         account = on.account(entry, naming=names)

@@ -6,7 +6,8 @@ gates: it is appended only if none of them has moved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -184,26 +185,29 @@ class Book:
                 self._came += 1
         self.recall(account for account, bet_id, _ in lacking if bet_id not in account.bets)
 
-    def trim(self, *, keeping: Collection[UUID] = ()) -> None:
+    def trim(self, *, keeping: Callable[[], AbstractSet[UUID]] = frozenset) -> None:
         """Keep memory bounded: accounts forget their bets, a few accounts at a time, as soon as many may have come.
 
         Beyond a number of streams, those kept longest are read again when asked for. `keeping` names streams that are
-        ahead of the log, which would be read as they were.
+        ahead of the log, which would be read as they were; it is only asked for where there is something to forget.
         """
         self._forget_bets(keeping)
         surplus = len(self.aggregates) - ACCOUNTS_KEPT
         if surplus > 0:
-            lasting = {week_stream(self.log), *self.games, *self.cases, *keeping}
+            lasting = {week_stream(self.log), *self.games, *self.cases, *keeping()}
             for stream in [stream for stream in self.aggregates if stream not in lasting][:surplus]:
                 del self.aggregates[stream]
 
-    def _forget_bets(self, keeping: Collection[UUID]) -> None:
+    def _forget_bets(self, keeping: Callable[[], AbstractSet[UUID]]) -> None:
         self._came, self._counted = self._came + self.known - self._counted, self.known
         if not self._round and self._came > EVENTS_KEPT:
             self._round = [each for each in self.aggregates.values() if isinstance(each, Account) and each.bets]
             self._came = 0
+        if not self._round:
+            return
+        kept = keeping()
         for account in self._round[-ACCOUNTS_A_STEP:]:
-            if account.id not in keeping:
+            if account.id not in kept:
                 account.forget_bets()
                 account.opened = self._opened.setdefault(account.opened, account.opened)
         del self._round[-ACCOUNTS_A_STEP:]
@@ -225,14 +229,15 @@ _BORN: dict[str, type[Aggregate]] = {"week": Week, "game": Game, "case": Case}
 class Decision:
     """One command's look at the book: what it reads becomes its gates, what it triggers becomes its events."""
 
+    __slots__ = ("_book", "_context", "_touched", "_week", "before", "now", "on_whole_log", "row", "written")
+
     def __init__(self, book: Book, context: Context, now: datetime) -> None:
         self._book = book
         self._context = context
         self.now = now
-        self.touched: list[Aggregate] = []
-        self.written: list[Aggregate] = []
         # By identity, as a UUID takes Python code to be hashed and compared.
-        self._seen: set[int] = set()
+        self._touched: dict[int, Aggregate] = {}
+        self.written: list[Aggregate] = []
         self._week: Week | None = None
         self.before: datetime | None = None
         self.row: Row | None = None
@@ -249,11 +254,15 @@ class Decision:
         return self._book.known
 
     def _look(self, aggregate: A) -> A:
-        if id(aggregate) not in self._seen:
-            self._seen.add(id(aggregate))
-            self.touched.append(aggregate)
+        if id(aggregate) not in self._touched:
+            self._touched[id(aggregate)] = aggregate
             aggregate.context = self._context
         return aggregate
+
+    @property
+    def touched(self) -> Collection[Aggregate]:
+        """What was looked at, in order."""
+        return self._touched.values()
 
     def week(self) -> Week:
         """Return the log's week."""
@@ -261,8 +270,8 @@ class Decision:
             self._week = self._look(self._book.get(Week, week_stream(self.log)))
         return self._week
 
-    def account(self, entry: UUID, *, naming: Collection[UUID | str] = ()) -> Account:
-        """Return an entry's account; the bets and slips that are named, by id and key, are in memory."""
+    def account(self, entry: UUID, *, naming: Collection[UUID] = ()) -> Account:
+        """Return an entry's account; the bets that are named, and slips under the same keys, are in memory."""
         account = self._look(self._book.get(Account, entry))
         if naming and account.has_forgotten(naming):
             self._book.recall([account])

@@ -6,11 +6,11 @@ Nothing here waits for anything but reads that the book makes for streams it has
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -47,37 +47,59 @@ class Answer(Future[T]):
         return False
 
 
-@dataclass(slots=True)
 class Asked(Generic[T]):
     """A command that waits for its answer. `times`: how often it was left out already.
 
-    `accounts` are those that a bulk command is about.
+    `is_alone`: it is decided while the head is held, because it rests on the whole log, or would starve else.
+    `has_own_append`: nothing else is appended with it. `is_foreseeable`: it may be decided before what stands in front
+    of it is in the log. `accounts` are those that a bulk command is about.
     """
 
-    decide: Callable[[Decision], T]
-    context: Context
-    future: Future[T]
-    alone: bool
-    account: UUID | None
-    asked_at: float = field(default_factory=time.monotonic)
-    times: int = 0
-    bulk: bool = False
-    accounts: Sequence[UUID] = ()
+    __slots__ = (
+        "account",
+        "accounts",
+        "asked_at",
+        "context",
+        "decide",
+        "future",
+        "has_own_append",
+        "is_alone",
+        "is_foreseeable",
+        "times",
+    )
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether it is decided while the head is held: because it rests on the whole log, or would starve else."""
-        return self.alone or self.times >= LEFT_OUT_MAX
+    def __init__(
+        self,
+        decide: Callable[[Decision], T],
+        context: Context,
+        future: Future[T],
+        *,
+        alone: bool,
+        account: UUID | None,
+        bulk: bool = False,
+        accounts: Sequence[UUID] = (),
+    ) -> None:
+        self.decide = decide
+        self.context = context
+        self.future = future
+        self.account = account
+        self.accounts = accounts
+        self.asked_at = time.monotonic()
+        self.times = 0
+        self.is_alone = alone
+        self.has_own_append = bulk or alone
+        self.is_foreseeable = (bulk or account is not None) and not alone
 
-    @property
-    def is_foreseeable(self) -> bool:
-        """Whether it may be decided before what stands in front of it is in the log: one about an account may."""
-        return (self.bulk or self.account is not None) and not self.is_alone
+    def leave_out(self) -> None:
+        """Count that it was left out; the next time but one it is decided alone."""
+        self.times += 1
+        if self.times >= LEFT_OUT_MAX:
+            self.decide_alone()
 
-    @property
-    def has_own_append(self) -> bool:
-        """Whether nothing else is appended with it."""
-        return self.bulk or self.is_alone
+    def decide_alone(self) -> None:
+        """Have it decided while the head is held."""
+        self.is_alone = self.has_own_append = True
+        self.is_foreseeable = False
 
     def fail(self, error: Exception) -> None:
         """Answer with an error, unless there is an answer."""
@@ -129,9 +151,13 @@ class Work:
         """The commands that are not decided yet."""
         return self.asked[len(self.decided) :]
 
-    def takes(self, asked: Asked[Any]) -> bool:
-        """Say whether a command can be appended with these."""
-        return not self.asked or not (asked.has_own_append or self.asked[-1].has_own_append)
+    def take(self, queue: deque[Asked[Any]], *, most: int, foreseeable: bool = False) -> None:
+        """Take from a queue what can be appended with these, up to so many; `foreseeable`: only what is so."""
+        asked = self.asked
+        while queue and len(asked) < most and (queue[0].is_foreseeable or not foreseeable):
+            if asked and (queue[0].has_own_append or asked[-1].has_own_append):
+                break
+            asked.append(queue.popleft())
 
     @property
     def broke_off(self) -> bool:
@@ -165,8 +191,12 @@ class Judged:
 
 def read_accounts(book: Book, batch: Sequence[Asked[Any]]) -> None:
     """Have the book hold what some commands are about, in one query; raises psycopg.Error where it cannot read."""
-    accounts = [asked.account for asked in batch if asked.account is not None]
-    book.fetch(Account, list(dict.fromkeys(chain(accounts, *(asked.accounts for asked in batch)))))
+    cached = book.aggregates
+    missing = [asked.account for asked in batch if asked.account is not None and asked.account not in cached]
+    for asked in batch:
+        missing += asked.accounts
+    if missing:
+        book.fetch(Account, list(dict.fromkeys(missing)))
 
 
 def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[Decided]:
@@ -239,7 +269,7 @@ def judge(decided: Sequence[Decided], appended: Appended, *, known: int) -> Judg
             one.refusal = RowThere(f"{one.decision.row} is there already")
             judged.told.append(one)
         elif left_out:
-            one.asked.times += 1
+            one.asked.leave_out()
             judged.again.append(one.asked)
         else:
             judged.written += len(one.facts)

@@ -28,7 +28,7 @@ from psycopg_pool import PoolTimeout
 
 from ledger.aggregate import Context, LedgerError
 from ledger.book import Book, Decision
-from ledger.deciding import LEFT_OUT_MAX, Answer, Asked, Decided, Judged, Work, assemble, decide, judge, read_accounts
+from ledger.deciding import Answer, Asked, Decided, Judged, Work, assemble, decide, judge, read_accounts
 from ledger.recorder import Appended, LogRecorder
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Desk:
         may this one, about many `accounts` and appended by itself: the head is held for as long as it takes.
         """
         context = Context(log=self.recorder.log, actor=actor, request=request, cause=cause)
-        asked: Asked[T] = Asked(decide, context, Answer(), alone, account, bulk=bulk, accounts=accounts)
+        asked: Asked[T] = Asked(decide, context, Answer(), alone=alone, account=account, bulk=bulk, accounts=accounts)
         with self._lock:
             if self._closing:
                 raise DeskClosed(f"the desk of {self.recorder.log} is closed")
@@ -151,8 +151,7 @@ class Desk:
                 self._wake.wait()
             self._is_idle = False
             work, self._ahead = self._ahead or Work([]), None
-            while self._queue and len(work.asked) < BATCH_MAX and work.takes(self._queue[0]):
-                work.asked.append(self._queue.popleft())
+            work.take(self._queue, most=BATCH_MAX)
             return work
 
     def _serve(self, work: Work) -> None:
@@ -193,7 +192,7 @@ class Desk:
             self._put_back(self._abandon())
             return
         for asked in work.asked:
-            asked.times = LEFT_OUT_MAX
+            asked.decide_alone()
         self._put_back(work.asked + self._abandon())
 
     def _append(self, work: Work, *, on: Connection[Any] | None = None) -> Appended:
@@ -214,10 +213,7 @@ class Desk:
             return
         ahead = Work([])
         with self._lock:
-            while self._queue and len(ahead.asked) < BATCH_MAX and self._queue[0].is_foreseeable:
-                if not ahead.takes(self._queue[0]):
-                    break
-                ahead.asked.append(self._queue.popleft())
+            ahead.take(self._queue, most=BATCH_MAX, foreseeable=True)
         if not ahead.asked:
             return
         self._ahead = ahead
@@ -264,7 +260,7 @@ class Desk:
         self.book.known = appended.base + judged.written
         if judged.written:
             self.book.recorded_at = appended.recorded_at
-        self.book.trim(keeping=() if self._ahead is None else self._ahead.triggered)
+        self.book.trim(keeping=lambda: frozenset() if self._ahead is None else self._ahead.triggered)
 
     def _put_back(self, commands: list[Asked[Any]]) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from ledger.instants import Instant
 from ledger.rules import Rules
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The base of all events; `TOPIC` and `SCHEMA` name the type wherever it is stored or sent."""
 
     TOPIC: ClassVar[str]

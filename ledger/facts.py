@@ -26,7 +26,7 @@ class UnreadableEvent(Mendable):
     """A stored event does not have the fields of its topic and schema."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event as it is stored: `state` is the canonical JSON of its data, never changed, never upcast."""
 
     log: str
@@ -47,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return position_token(self.log, self.position)
 
 
-class Fact(msgspec.Struct, kw_only=True, eq=False):
+class Fact(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """An event in its envelope. The append stamps `position` and `recorded_at`; before that they are 0 and None.
 
     `record` is what it was read from; two facts are equal whatever they were read from.

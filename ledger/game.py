@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.aggregate import Aggregate, LedgerError
@@ -80,8 +81,7 @@ class Quote:
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """One outcome of a market at the quote on the board: what a stake freezes."""
 
     game_id: UUID
@@ -259,8 +259,10 @@ class Game(Aggregate):
 
     def market(self, market_id: UUID) -> Market:
         """Return one of the game's markets by id; raises UnknownMarket."""
+        # UUIDs are compared by Python code, and this is part of each bet.
+        wanted = market_id.int
         for market in self.markets.values():
-            if market.market_id == market_id:
+            if market.market_id.int == wanted:
                 return market
         raise UnknownMarket(f"game {self.id} has no market {market_id}")
 

@@ -119,10 +119,15 @@ class LogRecorder(PostgresApplicationRecorder):
         facts = [fact for _, fact in batch.facts]
         parameters = {
             **_events(
-                [group for group, _ in batch.facts],
-                [(fact.stream, fact.version, fact.event.TOPIC, canonical(fact.event)) for fact in facts],
+                groups=[group for group, _ in batch.facts],
+                streams=[fact.stream for fact in facts],
+                versions=[fact.version for fact in facts],
+                topics=[fact.event.TOPIC for fact in facts],
+                states=[canonical(fact.event) for fact in facts],
                 schemas=[fact.event.SCHEMA for fact in facts],
-                origins=[(fact.actor, fact.request, fact.cause or "") for fact in facts],
+                actors=[fact.actor for fact in facts],
+                requests=[fact.request for fact in facts],
+                causes=[fact.cause or "" for fact in facts],
             ),
             **_limits(batch.behind, batch.before),
             "known": batch.known,
@@ -189,10 +194,15 @@ class LogRecorder(PostgresApplicationRecorder):
         """Append what the library saves; raises its IntegrityError where the stream has moved on."""
         parameters = {
             **_events(
-                [1] * len(stored_events),
-                [(event.originator_id, event.originator_version, event.topic, event.state) for event in stored_events],
+                groups=[1] * len(stored_events),
+                streams=[UUID(str(event.originator_id)) for event in stored_events],
+                versions=[event.originator_version for event in stored_events],
+                topics=[event.topic for event in stored_events],
+                states=[event.state for event in stored_events],
                 schemas=[1] * len(stored_events),
-                origins=[("library", "", "")] * len(stored_events),
+                actors=["library"] * len(stored_events),
+                requests=[""] * len(stored_events),
+                causes=[""] * len(stored_events),
             ),
             **_limits([], []),
             "known": self.head().position,
@@ -280,22 +290,27 @@ def latest(datastore: Datastore) -> datetime | None:
 
 
 def _events(
-    groups: list[int],
-    events: Sequence[tuple[Any, int, str, bytes]],
     *,
-    schemas: list[int],
-    origins: Sequence[tuple[str, str, str]],
+    groups: Sequence[int],
+    streams: Sequence[UUID],
+    versions: Sequence[int],
+    topics: Sequence[str],
+    states: Sequence[bytes],
+    schemas: Sequence[int],
+    actors: Sequence[str],
+    requests: Sequence[str],
+    causes: Sequence[str],
 ) -> dict[str, Any]:
     return {
         "groups": int4s(groups),
-        "streams": uuids([event[0] for event in events]),
-        "versions": int8s([event[1] for event in events]),
-        "topics": texts([event[2] for event in events]),
-        "states": byteas([event[3] for event in events]),
+        "streams": uuids(streams),
+        "versions": int8s(versions),
+        "topics": texts(topics),
+        "states": byteas(states),
         "schemas": int2s(schemas),
-        "actors": texts([origin[0] for origin in origins]),
-        "requests": texts([origin[1] for origin in origins]),
-        "causes": texts([origin[2] for origin in origins]),
+        "actors": texts(actors),
+        "requests": texts(requests),
+        "causes": texts(causes),
     }
 
 

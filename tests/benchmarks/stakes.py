@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 from statistics import mean
 from threading import Event
 from typing import Final
@@ -61,6 +61,7 @@ FEW_ACCOUNTS: Final = 7_700
 # Of both logs of figure 11 so many accounts place stakes, so that nothing differs but what stands there already.
 PLAYING: Final = 2_000
 SECONDS: Final = 3
+WISHES: Final = 50_000
 
 
 class Callers:
@@ -70,7 +71,14 @@ class Callers:
         self._ledger = ledger
         self._log = log
         self._entries = log.entries[:accounts]
-        self._chance = random.Random(7)
+        chance = random.Random(7)
+        # Drawn beforehand: what callers would ask for is not the ledger's work.
+        self._wishes = cycle(
+            [
+                (chance.choice(self._entries), chance.choice(log.offers), chance.randint(1, len(STAKES)))
+                for _ in range(WISHES)
+            ]
+        )
         self._numbers = count(1)
         self._answered = 0
         self._flying = 0
@@ -102,16 +110,15 @@ class Callers:
         return self._answered / taken
 
     def _ask(self) -> None:
-        chance, offers = self._chance, self._log.offers
-        offer = offers[int(chance.random() * len(offers))]
+        entry, offer, stake = next(self._wishes)
         place_bet(
             self._ledger,
             week=self._log.week,
-            entry=self._entries[int(chance.random() * len(self._entries))],
+            entry=entry,
             market_id=offer.market_id,
             odds_id=offer.odds_id,
             outcome=offer.outcome,
-            stake=1 + int(chance.random() * len(STAKES)),
+            stake=stake,
             key=f"b{next(self._numbers)}",
         ).add_done_callback(self._hear)
 

@@ -66,7 +66,11 @@ class InMemory:
     ) -> Future[T]:
         """Decide and append, as a desk does with a batch of one."""
         asked: Asked[T] = Asked(
-            command, Context(log=WEEK, actor=actor, request=request, cause=cause), Future(), alone, account
+            command,
+            Context(log=WEEK, actor=actor, request=request, cause=cause),
+            Future(),
+            alone=alone,
+            account=account,
         )
         (decided,) = decide(self.book, [asked], now=self.now)
         self._append(decided.facts)

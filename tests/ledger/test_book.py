@@ -159,11 +159,11 @@ def test_bets_that_a_decision_does_not_name_are_not_in_memory(forgetful: Book, e
     """The balance is, and what a stake is refused for; streams that are ahead of the log keep all."""
     account = forgetful.get(Account, entries[0])
     assert (account.bets, account.available, account.open_stakes) == ({}, 990, 1)
-    deciding(forgetful).account(entries[0], naming=(uuid4(), "another key"))
+    deciding(forgetful).account(entries[0], naming=(uuid4(),))
     assert account.bets == {}
     forgetful.recall([account])
     forgetful.known += 1
-    forgetful.trim(keeping={entries[0]})
+    forgetful.trim(keeping=lambda: {entries[0]})
     assert len(account.bets) == 2
     as_read_anew(forgetful)
 
