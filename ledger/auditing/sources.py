@@ -57,12 +57,12 @@ class RecorderSource:
 class FileSource:
     """A log in a file of export lines; its name is that of its first event. Raises LineError where there is none.
 
-    `taken` is given all bytes of the file as they are read, for whoever hashes them.
+    `taken` is given all bytes of its blocks as they are read, for whoever hashes them.
     """
 
     def __init__(self, path: Path, *, taken: Callable[[bytes], object] = len) -> None:
         self.path = path
-        self._taken = taken
+        self.taken = taken
         with path.open("rb") as file:
             self.log = LineReader().record(file.readline().removesuffix(b"\n")).log
             file.seek(0)
@@ -70,11 +70,15 @@ class FileSource:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the lines; a last one without LF counts, and is told of."""
+        for text in self.texts():
+            self.taken(text)
+            yield Block.of(text)
+
+    def texts(self) -> Iterator[bytes]:
+        """Yield the texts of the same blocks, of which nobody is told."""
         with self.path.open("rb") as file:
             while text := file.read(_BLOCK_BYTES) + file.readline():
-                self._taken(text)
-                *lines, last = text.split(b"\n")
-                yield Block([*lines, last], cut_off=True) if last else Block(lines)
+                yield text
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield the lines, each with what it holds."""

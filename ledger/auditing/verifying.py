@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from ledger.auditing.board import Board
 from ledger.auditing.books import Books
@@ -13,7 +13,7 @@ from ledger.auditing.draws import DrawCheck
 from ledger.auditing.findings import Check, Finding
 from ledger.auditing.gates import Gates
 from ledger.auditing.ids import Ids
-from ledger.auditing.lines import LineReader
+from ledger.auditing.looking import looks
 from ledger.auditing.office import OfficeBook, WeekInOffice
 from ledger.auditing.payments import Payments
 from ledger.auditing.prizes import Prizes
@@ -53,42 +53,34 @@ def checks_of(log: str) -> list[Check]:
 
 
 def verify(
-    source: Source, tree: TreeCheck, checks: Iterable[Check], *, progress: Progress, office: WeekInOffice | None = None
+    source: Source,
+    tree: TreeCheck,
+    checks: Iterable[Check],
+    *,
+    progress: Progress,
+    office: WeekInOffice | None = None,
+    beside: bool | None = None,
 ) -> Iterator[Finding]:
     """Yield all that is wrong with a log, in order of position; what is missing comes last.
 
     `checks` are those of `checks_of`, and more; `office` is the week as the office has it, where its log is at hand.
+    `beside` is as for `looks`, and so is what this raises.
     """
-    held, reader = Checks(*checks, *([office] if office else [])), LineReader()
-    for block in source.blocks():
-        read = tree.tree.size
-        yield from _grow(tree, block.lines, office)
-        facts = reader.facts(block)
-        if facts is not None:
-            yield from held.take(facts)
-        else:
-            for position, (judged, trouble) in enumerate(reader.judged(block), start=read + 1):
-                if trouble:
-                    yield Finding("line", position_token(source.log, position), trouble)
-                if judged is not None:
-                    yield from held.take([judged])
-        progress(tree.tree.size, source.size)
-    if tree.tree.size != source.size:
-        at = position_token(source.log, tree.tree.size)
-        yield Finding("position", at, f"is the last event, and there should be {source.size}")
-    yield from tree.end()
+    held, read = Checks(*checks, *([office] if office else [])), 0
+    for look in looks(source, tree, office, beside=beside):
+        yield from look.findings
+        if look.facts is not None:
+            yield from held.take(look.facts)
+            read += len(look.facts)
+        for read, (judged, trouble) in enumerate(look.judged, start=read + 1):
+            if trouble:
+                yield Finding("line", position_token(source.log, read), trouble)
+            if judged is not None:
+                yield from held.take([judged])
+        progress(read, source.size)
+    if office is not None:
+        office.size = read
     yield from held.end()
-
-
-def _grow(tree: TreeCheck, lines: Sequence[bytes], office: WeekInOffice | None) -> Iterator[Finding]:
-    """Let the tree grow by some lines, and hold it against the office's list at the size that this names."""
-    listed = office.listed.size if office and office.listed else 0
-    before = max(0, listed - tree.tree.size)
-    if office is not None and 0 < before <= len(lines):
-        yield from tree.take(lines[:before])
-        yield from office.root(listed, tree.tree.root())
-        lines = lines[before:]
-    yield from tree.take(lines)
 
 
 def first_of_each_kind(findings: Iterable[Finding]) -> list[Finding]:
