@@ -42,9 +42,9 @@ from api.http.description import DESCRIPTION
 from api.http.direct import Direct, Endpoint
 from api.http.etags import ETags
 from api.http.headers import SecurityHeaders
-from api.http.middleware import Bodies, RequestIds
+from api.http.middleware import Bodies, BodyRules, RequestIds
 from api.http.openapi import Api
-from api.http.throttle import Throttle
+from api.http.throttle import Throttle, Toll
 from api.identity import admin_keys, auth, my_sessions, recovery
 from api.people import admin as admin_players
 from api.people import person, protection
@@ -56,11 +56,14 @@ DIRECT: Final[Mapping[tuple[str, str], Endpoint]] = {("POST", "/api/bets"): bets
 
 def create_app(services: Services) -> FastAPI:
     """Return the ASGI app that answers from these services. It opens and closes none of them."""
-    app = blank_app(_inner(services), with_test_clock=services.test_clock is not None)
+    toll = Toll(services.meters)
+    bodies = BodyRules(max_bytes=services.body_bytes_max, seconds=services.body_wait.total_seconds())
+    inner = [Middleware(Throttle, toll=toll), Middleware(ETags), Middleware(Bodies, rules=bodies)]
+    app = blank_app(inner, with_test_clock=services.test_clock is not None)
     app.state.services = services
-    app.user_middleware.append(Middleware(Direct, endpoints=DIRECT, handlers=app.exception_handlers))
+    direct = Direct(app.build_middleware_stack(), DIRECT, app.exception_handlers, toll=toll, bodies=bodies)
     # The framework puts the handler of the unforeseen outside of all middleware: its answers need their headers, too.
-    app.middleware_stack = _outer(app.build_middleware_stack(), services)
+    app.middleware_stack = _outer(direct, services)
     return app
 
 
@@ -69,14 +72,6 @@ def build_routes(app: FastAPI) -> None:
     nowhere = {"type": "http", "method": "GET", "path": "/nowhere", "root_path": "", "headers": []}
     for route in app.routes:
         route.matches(nowhere)
-
-
-def _inner(services: Services) -> list[Middleware]:
-    return [
-        Middleware(Throttle, meters=services.meters),
-        Middleware(ETags),
-        Middleware(Bodies, max_bytes=services.body_bytes_max, seconds=services.body_wait.total_seconds()),
-    ]
 
 
 def _outer(app: ASGIApp, services: Services) -> ASGIApp:

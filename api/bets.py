@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
 from api.http.cursors import Page, PagingDep
+from api.http.direct import body_of
 from api.http.moments import Moment
 from api.http.reading import CAUGHT_UP, Shown, week_named
 from api.identity.principal import AsPlayer, identify, required_key
@@ -25,7 +26,7 @@ from api.placing import (
     week_and_entry,
 )
 from api.refusal import Refusal
-from api.services import Services, ServicesDep, services_of
+from api.services import Services, ServicesDep
 from ledger import betting
 from ledger.aggregate import LedgerError
 from ledger.ids import position_token
@@ -89,7 +90,7 @@ async def place_bet(request: Request) -> Response:
     `market_closed` by the market, `stake_out_of_range` or `insufficient_credits` by the stake, and with `restricted`.
     """
     # The hot path reads its request by hand: FastAPI's dependencies would take longer than the ledger does.
-    services = await services_of(request)
+    services: Services = request.app.state.services
     player = await identify(request, "play")
     barred = await services.restrictions.barred(player.id)
     dry_run = is_dry_run(request)
@@ -101,8 +102,8 @@ async def place_bet(request: Request) -> Response:
             raise barred
         return await _rehearse(services, week=week, entry=entry, body=body)
     known = services.ledger.desk(week).book.known
-    placed = await services.answers.to(
-        betting.place_bet(
+    placed = await services.answers.of(
+        lambda: betting.place_bet(
             services.ledger,
             week=week,
             entry=entry,
@@ -167,7 +168,7 @@ async def _rehearse(services: Services, *, week: str, entry: UUID, body: PlaceBe
 
 async def _read(request: Request) -> PlaceBet:
     try:
-        return PlaceBet.model_validate_json(await request.body())
+        return PlaceBet.model_validate_json(await body_of(request))
     except ValidationError as error:
         raise invalid_part(error, "body") from error
 

@@ -23,7 +23,6 @@ from projections.rebuild import verify
 
 Progress = Callable[[int, int], None]
 _POSITION = re.compile(r"(?:[\w.-]+:)?(\d{1,18})")
-_STEP = 1_000
 
 
 class BasisError(ValueError):
@@ -112,18 +111,18 @@ def replay_source(
     kept: list[Fact] = []
     reasons = Reasons()
     is_whole = True
-    for fact in _facts(source):
-        if until is not None and not until.includes(fact.position, fact.at):
+    for facts in _facts(source):
+        included = facts if until is None else [each for each in facts if until.includes(each.position, each.at)]
+        books.fold(included)
+        last = included[-1] if included else last
+        if entry is not None:
+            for fact in included:
+                reasons.take(fact)
+            kept += [fact for fact in included if fact.stream == entry]
+        if len(included) < len(facts):
             is_whole = False
             break
-        books.fold([fact])
-        last = fact
-        if entry is not None:
-            reasons.take(fact)
-        if fact.stream == entry:
-            kept.append(fact)
-        if fact.position % _STEP == 0:
-            progress(fact.position, source.size)
+        progress(books.position, source.size)
     progress(books.position, books.position)
     faults = books.faults + [f"the books of pool {pool} do not balance" for pool in books.unbalanced()]
     if is_whole:
@@ -143,11 +142,15 @@ def replay_source(
     )
 
 
-def _facts(source: Source) -> Iterator[Fact]:
+def _facts(source: Source) -> Iterator[list[Fact]]:
+    """Yield the facts of a log, some at a time; what cannot be read is met where it stands, behind those before it."""
     reader, read = LineReader(), 0
     for block in source.blocks():
         facts = reader.facts(block)
-        yield from _one_by_one(source.log, read, reader.leaves(block)) if facts is None else facts
+        if facts is not None:
+            yield facts
+        else:
+            yield from ([fact] for fact in _one_by_one(source.log, read, reader.leaves(block)))
         read += len(block.lines)
 
 

@@ -33,6 +33,7 @@ from fairpool.core import Core, Died
 from fairpool.feed_care import care
 from fairpool.garbage import collect_rarely
 from fairpool.money import gates
+from fairpool.protocol import Protocol
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import people_key, token_keys
 from fairpool.settings import Settings
@@ -93,7 +94,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the server runs an app."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         lifespan="off",
         access_log=False,
         log_config=None,

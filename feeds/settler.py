@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Final
 from uuid import UUID
 
@@ -113,7 +113,8 @@ class Settler:
                     pace.note(asked.popleft().result())
         finally:
             # What was asked is carried out whatever happened: who goes on from here finds nothing under way.
-            wait(asked)
+            for chunk in asked:
+                chunk.exception()
         for chunk in asked:
             chunk.result()
         staked = self._bets.staked_on_game(week, game_id, cut=progress.cut)

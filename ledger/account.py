@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from ledger.aggregate import Aggregate, LedgerError
 from ledger.events import (
     AccountOpened,
@@ -18,7 +20,7 @@ from ledger.events import (
     StakePlaced,
     StakeReturned,
 )
-from ledger.facts import Fact
+from ledger.facts import Fact, Record, fact_of, read_as
 from ledger.game import Offer
 from ledger.grading import Outcome, Terms
 from ledger.ids import bet_id as id_of_bet
@@ -91,6 +93,13 @@ class Bet:
         )
 
 
+class _Taken(msgspec.Struct, gc=False):
+    """What the account itself needs of a StakePlaced."""
+
+    available: int
+    bet_id: UUID
+
+
 class Account(Aggregate):
     """The ledger account of an entry. `available` may fall below zero through a correction only.
 
@@ -108,6 +117,8 @@ class Account(Aggregate):
         # Prints, side by side: of bets forgotten that are open, and of all else that was forgotten.
         self._open = b""
         self._past = b""
+        # What became of bets after they were forgotten: the log need not say so yet when they are recalled.
+        self._closed: tuple[tuple[UUID, Outcome, int], ...] = ()
         self.bought_back: Fact | None = None
         self.prize: Fact | None = None
 
@@ -172,11 +183,14 @@ class Account(Aggregate):
         )
 
     def resolve(self, *, bet_id: UUID, outcome: Outcome, resolution: int) -> Fact | None:
-        """Pay, lose, return or correct a bet under a resolution; None where it stands so already."""
-        bet = self.bets[bet_id]
-        if resolution <= bet.resolution:
+        """Pay, lose, return or correct a bet under a resolution; None where it stands so already.
+
+        A bet that was forgotten need not be recalled while it is open.
+        """
+        bet = self.bets.get(bet_id)
+        if bet is not None and resolution <= bet.resolution:
             return None
-        if bet.outcome is not None:
+        if bet is not None and bet.outcome is not None:
             return self._correct(bet, outcome, resolution)
         match outcome.verdict:
             case "won":
@@ -273,14 +287,31 @@ class Account(Aggregate):
             case PrizeAwarded():
                 self.prize = fact
 
+    def fold_print(self, record: Record) -> None:
+        """Fold a stored event as `fold` does; of a stake keep its print only, as if it were forgotten at once."""
+        is_next = record.version == self.version + 1
+        if not is_next or record.topic != StakePlaced.TOPIC or record.schema != StakePlaced.SCHEMA:
+            self.fold(fact_of(record, keeps_record=False))
+            return
+        taken = read_as(_Taken, record.state)
+        self.available = taken.available
+        self.open_stakes += 1
+        self._open += _print(taken.bet_id)
+        slip = slip_key(record.request)
+        if slip is not None and not self.has_forgotten([single := id_of_bet(self.id, slip)]):
+            self._past += _print(single)
+        self.version = record.version
+
     def _close(self, bet_id: UUID, outcome: Outcome, resolution: int, available: int) -> None:
-        self.available = available
-        self.open_stakes -= 1
-        if bet_id not in self.bets and self.has_forgotten_open(bet_id):
-            self._open = self._open.replace(_print(bet_id), b"", 1)
-            self._past += _print(bet_id)
+        mark = b"" if bet_id in self.bets else _print(bet_id)
+        if mark and mark in self._open:
+            self._open = self._open.replace(mark, b"", 1)
+            self._past += mark
+            self._closed += ((bet_id, outcome, resolution),)
         else:
             self._resolve(bet_id, outcome, resolution)
+        self.available = available
+        self.open_stakes -= 1
 
     def _resolve(self, bet_id: UUID, outcome: Outcome, resolution: int) -> None:
         bet = self.bets[bet_id]
@@ -296,7 +327,12 @@ class Account(Aggregate):
                 self._past += _print(bet_id)
         # A slip's key can be told from a bet's by the id that a single bet under it would have.
         self._past += b"".join([_print(id_of_bet(self.id, key)) for key in self.slips])
-        self.bets, self.slips = {}, {}
+        self.bets, self.slips, self._closed = {}, {}, ()
+
+    @property
+    def remembers_bets(self) -> bool:
+        """Whether there is anything to forget."""
+        return bool(self.bets or self._closed)
 
     def has_forgotten(self, bet_ids: Iterable[UUID]) -> bool:
         """Say whether any of these bets, or a slip under the key of one, may have been forgotten."""
@@ -311,16 +347,14 @@ class Account(Aggregate):
         """Say whether a bet that was forgotten is open: its StakePlaced says all of it."""
         return bool(self._open) and _print(bet_id) in self._open
 
-    def recall_open(self, bet_id: UUID, placed: Fact) -> None:
-        """Have a bet again that was forgotten and is open; anything but its StakePlaced changes nothing."""
-        if isinstance(placed.event, StakePlaced) and placed.event.bet_id == bet_id:
-            self.bets[bet_id] = Bet(placed)
-            self._open = self._open.replace(_print(bet_id), b"", 1)
-
     def recall(self, read: Account) -> None:
         """Have all bets and slips again, from the account as it was `read`; those not in the log yet are here."""
         self.bets, self.slips = read.bets | self.bets, read.slips | self.slips
+        for bet_id, outcome, resolution in self._closed:
+            if self.bets[bet_id].outcome is None:
+                self._resolve(bet_id, outcome, resolution)
         self._open = self._past = b""
+        self._closed = ()
 
 
 def _print(bet_id: UUID) -> bytes:

@@ -41,12 +41,15 @@ class Aggregate(BaseAggregate[UUID]):
     """One stream's state. Commands call `trigger`; subclasses fold events in `apply`."""
 
     context: Context
+    pending: list[Any]
+    """Facts triggered and not yet appended (the library's pending events)."""
 
     @classmethod
     def blank(cls, stream: UUID) -> Self:
         """Return the aggregate of a stream before its first event."""
         aggregate = cls.__new__(cls)
         aggregate.__base_init__(stream, 0, _UNBORN)
+        aggregate.pending = aggregate.pending_events
         aggregate.__init__()  # type: ignore[misc]
         return aggregate
 
@@ -76,8 +79,3 @@ class Aggregate(BaseAggregate[UUID]):
     def apply(self, fact: Fact) -> None:
         """Change the state as the fact says; no rule is checked here."""
         raise NotImplementedError(type(self).__name__)
-
-    @property
-    def pending(self) -> list[Any]:
-        """Facts triggered and not yet appended (the library's pending events)."""
-        return self.pending_events

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from ledger.account import Account
 from ledger.aggregate import Aggregate, Context
+from ledger.board import BOARD_TOPICS, ON_BOARD
 from ledger.case import Case, UnknownCase
 from ledger.entry import Registration
-from ledger.events import AccountOpened, CaseOpened, GameScheduled
+from ledger.events import AccountOpened, StakePlaced
 from ledger.facts import Fact, Record, fact_of
 from ledger.game import Game, UnknownGame, UnknownMarket
 from ledger.ids import (
@@ -38,30 +39,6 @@ from ledger.recorder import LogRecorder, Row
 from ledger.settlement import Settlement
 from ledger.week import Week
 
-_BOARD_TOPICS = (
-    "week.opened",
-    "week.roster_frozen",
-    "week.pools_drawn",
-    "week.grouped",
-    "week.closed",
-    "week.settled",
-    "week.finalised",
-    "week.sealed",
-    "game.scheduled",
-    "game.rescheduled",
-    "game.moved_out",
-    "game.market_quoted",
-    "game.market_suspended",
-    "game.market_reopened",
-    "game.locked",
-    "game.unlocked",
-    "case.opened",
-    "case.proposed",
-    "case.approved",
-    "case.applied",
-    "case.closed",
-)
-_ON_BOARD = (GameScheduled.TOPIC, CaseOpened.TOPIC)
 _MARKETS = ("moneyline", "spread", "total")
 ACCOUNTS_KEPT = 200_000
 # A bet in memory takes about a kilobyte, the print of one eight bytes.
@@ -91,13 +68,13 @@ class Book:
         # How many events may have brought a bet since the last round of forgetting, and the accounts left of that.
         self._came = self._counted = 0
         self._round: list[Account] = []
-        # One event for all that were dealt into a pool, rather than one each.
-        self._opened: dict[AccountOpened | None, AccountOpened | None] = {}
+        # By pool, one event for all that were dealt into it, rather than one each.
+        self._opened: dict[str, AccountOpened] = {}
 
     def load(self) -> None:
         """Read the week, the board and the cases; accounts are read when they are first asked for."""
         head = self.recorder.head()
-        self.apply(self.recorder.read_topics(*_BOARD_TOPICS), loading=True)
+        self.apply(self.recorder.read_topics(*BOARD_TOPICS), loading=True)
         self.known = head.position
         self.recorded_at = head.recorded_at
         self.is_loaded = True
@@ -119,7 +96,7 @@ class Book:
         for record in records:
             aggregate = self.aggregates.get(record.stream)
             if aggregate is None:
-                if not loading and record.topic not in _ON_BOARD:
+                if not loading and record.topic not in ON_BOARD:
                     continue
                 aggregate = self._keep(_BORN[record.topic.partition(".")[0]].blank(record.stream))
             if record.version == aggregate.version + 1:
@@ -157,6 +134,31 @@ class Book:
             self.aggregates[record.stream].fold(fact_of(record, keeps_record=False))
             self._came += 1
 
+    def fetch_accounts(self, entries: Sequence[UUID]) -> None:
+        """Read all accounts that are not cached, in one query. They have forgotten their bets: few are ever named."""
+        missing = {entry for entry in entries if entry not in self.aggregates}
+        if not missing:
+            return
+        read = {entry: self._keep(Account.blank(entry)) for entry in missing}
+        for record in self.recorder.read_streams(list(read)):
+            read[record.stream].fold_print(record)
+        for account in read.values():
+            account.forget_bets()
+            self._share_opening(account)
+
+    def expect_accounts(self, entries: Iterable[UUID]) -> None:
+        """Have accounts at hand most of which are not open yet, and so blank: none of those is looked for."""
+        opened = {record.stream for record in self.recorder.read_topics(AccountOpened.TOPIC)}
+        for entry in entries:
+            if entry not in opened and entry not in self.aggregates:
+                # If somebody else opens it from here on, that is news.
+                self._keep(Account.blank(entry))
+
+    def accounts(self, entries: Sequence[UUID]) -> list[Account]:
+        """Return many accounts; those that were not cached have forgotten their bets."""
+        self.fetch_accounts(entries)
+        return [account for entry in entries if isinstance(account := self.aggregates[entry], Account)]
+
     def recall(self, accounts: Iterable[Account]) -> None:
         """Read again all that some accounts have forgotten, in one query."""
         lacking = {account.id: account for account in accounts}
@@ -171,19 +173,25 @@ class Book:
         for stream, account in lacking.items():
             account.recall(read[stream])
 
-    def recall_bets(self, bets: Iterable[tuple[Account, UUID, int]]) -> None:
-        """Read again some bets, given by account, id and position, where they were forgotten.
+    def stakes(self, bets: Sequence[tuple[Account, UUID, int]]) -> list[Fact]:
+        """Return the StakePlaced of some bets, given by account, id and position.
 
-        Of a bet that is open one event is read; of another, or where the position is wrong, the whole stream.
+        Of a bet that is open and forgotten one event is read, and not kept; of another that was forgotten, or where the
+        position is wrong, the whole account is recalled.
         """
         lacking = [bet for bet in bets if bet[1] not in bet[0].bets]
-        open_ones = {bet[2]: bet[:2] for bet in lacking if bet[0].has_forgotten_open(bet[1])}
-        if open_ones:
-            for record in self.recorder.read_positions(list(open_ones)):
-                account, bet_id = open_ones[record.position]
-                account.recall_open(bet_id, fact_of(record, keeps_record=False))
-                self._came += 1
-        self.recall(account for account, bet_id, _ in lacking if bet_id not in account.bets)
+        read = self._read_open(
+            [position for account, bet_id, position in lacking if account.has_forgotten_open(bet_id)]
+        )
+        self.recall(account for account, bet_id, position in lacking if not _is_stake(read.get(position), bet_id))
+        return [
+            account.bets[bet_id].placed if bet_id in account.bets else read[position]
+            for account, bet_id, position in bets
+        ]
+
+    def _read_open(self, positions: Sequence[int]) -> dict[int, Fact]:
+        read = self.recorder.read_positions(positions) if positions else []
+        return {record.position: fact_of(record, keeps_record=False) for record in read}
 
     def trim(self, *, keeping: Callable[[], AbstractSet[UUID]] = frozenset) -> None:
         """Keep memory bounded: accounts forget their bets, a few accounts at a time, as soon as many may have come.
@@ -201,7 +209,9 @@ class Book:
     def _forget_bets(self, keeping: Callable[[], AbstractSet[UUID]]) -> None:
         self._came, self._counted = self._came + self.known - self._counted, self.known
         if not self._round and self._came > EVENTS_KEPT:
-            self._round = [each for each in self.aggregates.values() if isinstance(each, Account) and each.bets]
+            self._round = [
+                each for each in self.aggregates.values() if isinstance(each, Account) and each.remembers_bets
+            ]
             self._came = 0
         if not self._round:
             return
@@ -209,8 +219,12 @@ class Book:
         for account in self._round[-ACCOUNTS_A_STEP:]:
             if account.id not in kept:
                 account.forget_bets()
-                account.opened = self._opened.setdefault(account.opened, account.opened)
+                self._share_opening(account)
         del self._round[-ACCOUNTS_A_STEP:]
+
+    def _share_opening(self, account: Account) -> None:
+        if account.opened is not None:
+            account.opened = self._opened.setdefault(account.opened.pool_name, account.opened)
 
     def _keep(self, aggregate: A) -> A:
         self.aggregates[aggregate.id] = aggregate
@@ -221,6 +235,10 @@ class Book:
         elif isinstance(aggregate, Case):
             self.cases[aggregate.id] = aggregate
         return aggregate
+
+
+def _is_stake(fact: Fact | None, bet_id: UUID) -> bool:
+    return fact is not None and isinstance(fact.event, StakePlaced) and fact.event.bet_id == bet_id
 
 
 _BORN: dict[str, type[Aggregate]] = {"week": Week, "game": Game, "case": Case}
@@ -254,9 +272,8 @@ class Decision:
         return self._book.known
 
     def _look(self, aggregate: A) -> A:
-        if id(aggregate) not in self._touched:
-            self._touched[id(aggregate)] = aggregate
-            aggregate.context = self._context
+        self._touched[id(aggregate)] = aggregate
+        aggregate.context = self._context
         return aggregate
 
     @property
@@ -278,13 +295,16 @@ class Decision:
         return account
 
     def accounts(self, entries: Sequence[UUID]) -> list[Account]:
-        """Return many accounts, reading those that are not cached in one query."""
-        self._book.fetch(Account, entries)
-        return [self.account(entry) for entry in entries]
+        """Return many accounts, reading those that are not cached in one query; their bets may be forgotten."""
+        return [self._look(account) for account in self._book.accounts(entries)]
 
-    def recall_bets(self, bets: Iterable[tuple[Account, UUID, int]]) -> None:
-        """Have some bets, given by account, id and position, in memory."""
-        self._book.recall_bets(bets)
+    def expect_accounts(self, entries: Iterable[UUID]) -> None:
+        """Have accounts at hand most of which are not open yet."""
+        self._book.expect_accounts(entries)
+
+    def stakes(self, bets: Sequence[tuple[Account, UUID, int]]) -> list[Fact]:
+        """Return the StakePlaced of some bets, given by account, id and position."""
+        return self._book.stakes(bets)
 
     def registration(self, entry: UUID) -> Registration:
         """Return an entry's registration."""

@@ -39,14 +39,6 @@ class WeekSealed(LedgerError):
     code = "week_sealed"
 
 
-class Answer(Future[T]):
-    """What a command's answer comes in. What was asked is carried out, whoever stops waiting: it is never cancelled."""
-
-    def cancel(self) -> bool:
-        """Return False."""
-        return False
-
-
 class Asked(Generic[T]):
     """A command that waits for its answer. `times`: how often it was left out already.
 
@@ -193,10 +185,11 @@ def read_accounts(book: Book, batch: Sequence[Asked[Any]]) -> None:
     """Have the book hold what some commands are about, in one query; raises psycopg.Error where it cannot read."""
     cached = book.aggregates
     missing = [asked.account for asked in batch if asked.account is not None and asked.account not in cached]
-    for asked in batch:
-        missing += asked.accounts
     if missing:
         book.fetch(Account, list(dict.fromkeys(missing)))
+    for asked in batch:
+        if asked.accounts:
+            book.fetch_accounts(asked.accounts)
 
 
 def decide(book: Book, batch: Sequence[Asked[Any]], *, now: datetime) -> list[Decided]:
@@ -244,10 +237,8 @@ def assemble(decided: Sequence[Decided], *, known: int, now: datetime) -> Batch:
                 writer[id(aggregate)] = number
     for number, one in enumerate(decided):
         one.group = group = groups.of(number)
-        for fact in one.facts:
-            batch.facts.append((group, fact))
-        for aggregate in one.decision.touched:
-            batch.behind.append((group, aggregate.id))
+        batch.facts += [(group, fact) for fact in one.facts]
+        batch.behind += [(group, aggregate.id) for aggregate in one.decision.touched]
         if one.decision.before is not None and one.facts:
             batch.before.append((one.group, one.decision.before))
         if one.decision.row is not None and one.refusal is None:

@@ -27,14 +27,16 @@ from psycopg import Connection
 from psycopg_pool import PoolTimeout
 
 from ledger.aggregate import Context, LedgerError
+from ledger.answer import Answer
 from ledger.book import Book, Decision
-from ledger.deciding import Answer, Asked, Decided, Judged, Work, assemble, decide, judge, read_accounts
+from ledger.deciding import Asked, Decided, Judged, Work, assemble, decide, judge, read_accounts
 from ledger.recorder import Appended, LogRecorder
 
 T = TypeVar("T")
 # Half of the callers of a busy desk: were all of them in one batch, there would be nothing to decide meanwhile.
 BATCH_MAX: Final = 128
 PATIENCE_SECONDS: Final = 20.0
+_REST_SECONDS: Final = 0.1
 _OUTAGES: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 _log = logging.getLogger(__name__)
 
@@ -98,17 +100,18 @@ class Desk:
         may this one, about many `accounts` and appended by itself: the head is held for as long as it takes.
         """
         context = Context(log=self.recorder.log, actor=actor, request=request, cause=cause)
-        asked: Asked[T] = Asked(decide, context, Answer(), alone=alone, account=account, bulk=bulk, accounts=accounts)
+        answer: Answer[T] = self._new_answer()
+        asked = Asked(decide, context, answer, alone=alone, account=account, bulk=bulk, accounts=accounts)
         with self._lock:
             if self._closing:
                 raise DeskClosed(f"the desk of {self.recorder.log} is closed")
             self._queue.append(asked)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=f"desk {self.recorder.log}", daemon=True)
-                self._thread.start()
+                self._thread = threading.Thread(target=self.run, name=f"desk {self.recorder.log}", daemon=True)
+                self._start(self._thread)
             if self._is_idle:
                 self._wake.notify()
-        return asked.future
+        return answer
 
     def close(self) -> None:
         """Answer what was asked, and stop."""
@@ -118,7 +121,8 @@ class Desk:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Serve what is asked until the desk is closed: what its thread does."""
         work = Work([])
         try:
             while (work := self._take()).asked:
@@ -148,7 +152,7 @@ class Desk:
         with self._lock:
             while not self._queue and self._ahead is None and not self._closing:
                 self._is_idle = True
-                self._wake.wait()
+                self._doze()
             self._is_idle = False
             work, self._ahead = self._ahead or Work([]), None
             work.take(self._queue, most=BATCH_MAX)
@@ -262,6 +266,20 @@ class Desk:
             self.book.recorded_at = appended.recorded_at
         self.book.trim(keeping=lambda: frozenset() if self._ahead is None else self._ahead.triggered)
 
+    # All of the desk that has to do with threads and time, which others may have others of.
+
+    def _start(self, thread: threading.Thread) -> None:
+        thread.start()
+
+    def _new_answer(self) -> Answer[Any]:
+        return Answer(self._lock)
+
+    def _doze(self) -> None:
+        self._wake.wait()
+
+    def _rest(self, seconds: float) -> None:
+        time.sleep(seconds)
+
     def _put_back(self, commands: list[Asked[Any]]) -> None:
         with self._lock:
             self._queue.extendleft(reversed(commands))
@@ -279,5 +297,5 @@ class Desk:
                     LedgerUnavailable(f"log {self.recorder.log}: the database does not answer: {error}"),
                 )
         self._put_back([asked for asked in batch if not asked.future.done()])
-        time.sleep(0.1)
+        self._rest(_REST_SECONDS)
         self.recorder.store.drop_dead_connections()

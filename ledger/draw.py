@@ -45,15 +45,17 @@ def deal(
     chain: str = "",
     round: int = 0,
     randomness_hex: str = "",
+    hashed: str | None = None,
 ) -> tuple[Pool, ...]:
     """Deal the entries into pools of at most `pool_max`, in whatever order they come. No entries, no pools.
 
-    `chain`, `round` and `randomness_hex` are those of the beacon. Raises DrawError, or WeekIdError.
+    `chain`, `round` and `randomness_hex` are those of the beacon, `hashed` is the roster's hash where it is known.
+    Raises DrawError, or WeekIdError.
     """
     key = shuffle_key(
         seed=seed,
         week=week,
-        roster_hash=roster_hash(week, entries),
+        roster_hash=hashed or roster_hash(week, entries),
         chain=chain,
         round=round,
         randomness_hex=randomness_hex,
@@ -98,13 +100,17 @@ def shuffle_key(
 
 def shuffle(key: bytes, entries: Collection[UUID]) -> tuple[UUID, ...]:
     """The entries by the HMAC of their ids under `key`: the order they come in plays no part."""
-
-    return tuple(sorted(entries, key=lambda entry: (score(key, entry), str(entry))))
+    texts = ((str(entry), entry) for entry in entries)
+    return tuple(entry for _, _, entry in sorted((_score(key, text), text, entry) for text, entry in texts))
 
 
 def score(key: bytes, entry: UUID) -> bytes:
     """The HMAC of an entry's id under `key`, by which it is sorted: anybody can compute anybody's."""
-    return hmac.digest(key, str(entry).encode(), "sha256")
+    return _score(key, str(entry))
+
+
+def _score(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
 
 
 def pool_sizes(n: int, pool_max: int) -> tuple[int, ...]:

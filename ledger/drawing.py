@@ -154,6 +154,7 @@ def _deal(
     return deal(
         week=week,
         entries=roster,
+        hashed=frozen.roster_hash,
         pool_max=rules.pool_max,
         seed=seed,
         chain=frozen.beacon.chain if frozen.beacon else "",
@@ -164,6 +165,8 @@ def _deal(
 
 def _open_all(desk: Desk, pools: Sequence[Pool], *, actor: str, request: str) -> None:
     """Open and grant all accounts, a chunk at a time; while the database appends one, the next is decided."""
+    entries = [entry for pool in pools for entry in pool.entries]
+    desk.ask(lambda on: on.expect_accounts(entries), actor=actor, request=request).result()
     asked: deque[Future[None]] = deque()
     for seats in _chunks(_seats(desk.recorder.log, pools)):
         asked.append(desk.ask(partial(_open_accounts, seats=seats), actor=actor, request=request, bulk=True))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ledger.draw import cut, roster_text, shuffle, shuffle_key
 from ledger.events import EntryEnrolled, EntryWithdrawn, PoolsDrawn, RosterFrozen, WeekOpened
-from ledger.facts import Fact, fact_of
+from ledger.facts import Fact, decode, fact_of
 from ledger.ledger import Ledger
 from ledger.recorder import LogRecorder
 
@@ -122,7 +122,7 @@ def enrolled(recorder: LogRecorder, *, until: int) -> list[UUID]:
     for record in recorder.read_topics(EntryEnrolled.TOPIC, EntryWithdrawn.TOPIC):
         if record.position > until:
             break
-        event = fact_of(record).event
+        event = decode(record)
         if isinstance(event, EntryEnrolled):
             found[record.stream] = event.entry
         else:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Literal
+
+import msgspec
 
 from ledger.odds import half_points, payout
 
 Verdict = Literal["won", "lost", "push", "void"]
 Reason = Literal["push", "cancelled", "postponed", "late", "no_result", "operator"]
 
+_TERMS_KEPT: Final = 10_000
 _VOID_REASONS: Final[dict[str, Reason]] = {
     "cancelled": "cancelled",
     "abandoned": "cancelled",
@@ -66,8 +70,7 @@ class Result:
     started_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a bet comes to: `payout` credits return to the account; `reason` says why a stake was returned."""
 
     verdict: Verdict
@@ -99,8 +102,16 @@ class Grades:
         known = self._known.get(terms)
         if known is None:
             one = Terms(market, outcome, line, price, stake, recorded_at)
+            if len(self._known) >= _TERMS_KEPT:
+                self._known.clear()
             known = self._known[terms] = grade(one, self._result, three_way=three_way)
         return known
+
+
+@lru_cache(maxsize=16)
+def grades_by(result: Result) -> Grades:
+    """Return what bets come to by a result; a game's chunks share what was graded for one of them."""
+    return Grades(result)
 
 
 def score_that_counts(*, home: int, away: int, regulation: tuple[int, int] | None, overtime_counts: bool) -> FinalScore:

@@ -14,7 +14,7 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg import Connection
 from psycopg.abc import PQGen
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, tuple_row
 from psycopg.waiting import Wait
 
 from ledger.aggregate import LedgerError
@@ -174,12 +174,29 @@ class LogRecorder(PostgresApplicationRecorder):
             yield from page
             after = page[-1].position
 
+    def read_part(self, first: UUID, last: UUID, *, until: int, limit: int = PAGE) -> Iterator[list[Record]]:
+        """Yield the records up to a position of all streams from one id to another, in order, `limit` at a time.
+
+        They are those of one snapshot, which is held meanwhile.
+        """
+        is_empty = True
+        with self.store.connection() as connection, connection.transaction():
+            cursor_on(connection).execute(self.sql["plan_for_all"])
+            with connection.cursor("part", row_factory=tuple_row) as cursor:
+                parameters = {"log": self.log, "until": until, "first": first, "last": last}
+                cursor.execute(self.sql["read_part"], parameters, binary=True)
+                while rows := cursor.fetchmany(limit):
+                    is_empty = False
+                    yield list(_read(rows))
+        if is_empty:
+            self.head()
+
     def read_topics(self, *topics: str, after: int = 0) -> list[Record]:
         """Return the records of some topics; of `account.*` only `account.opened` can be looked up so."""
         return self._records("read_topics", topics=list(topics), after=after)
 
     def read_streams(self, streams: Sequence[UUID]) -> list[Record]:
-        """Return all records of the streams, each stream in order of version."""
+        """Return all records of the streams, in order of position and so each stream in order of version."""
         return self._records("read_streams", streams=uuids(streams))
 
     def read_positions(self, positions: Sequence[int]) -> list[Record]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Final
 from uuid import UUID
 
 from ledger.auditing.books import Balances, Books
@@ -18,6 +20,8 @@ from ledger.auditing.prizes import Prizes
 from ledger.auditing.standings import Standings
 from ledger.facts import Fact
 from ledger.standings import Standing, rank
+
+_FACTS_AT_ONCE: Final = 100
 
 
 class Replay:
@@ -34,7 +38,9 @@ class Replay:
 
     def fold(self, facts: Iterable[Fact]) -> Replay:
         """Book facts in order and return this replay."""
-        self.findings += self._checks.take(facts)
+        remaining = iter(facts)
+        while some := list(islice(remaining, _FACTS_AT_ONCE)):
+            self.findings += self._checks.take(some)
         return self
 
     @property

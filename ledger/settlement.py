@@ -30,7 +30,7 @@ from ledger.events import (
 )
 from ledger.facts import Fact
 from ledger.game import POSTPONED, Game
-from ledger.grading import FinalScore, Grades, Outcome, Result, score_that_counts
+from ledger.grading import FinalScore, Grades, Outcome, Result, grades_by, score_that_counts
 from ledger.instants import Instant
 from ledger.rules import Rules
 
@@ -259,7 +259,7 @@ class Settlement(Aggregate):
     def grades(self, game: Game, rules: Rules) -> Grades | None:
         """Return what bets that are not void come to under the current resolution; None before a result."""
         result = self.result(game, rules)
-        return None if result is None else Grades(result)
+        return None if result is None else grades_by(result)
 
     def outcome(self, placed: Fact, *, game: Game, grades: Grades | None) -> Outcome | None:
         """Return what a bet comes to under the current resolution; None where that says nothing of it.

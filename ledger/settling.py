@@ -137,20 +137,19 @@ def settle_chunk(
     comes next.
     """
 
-    entries = list(dict.fromkeys(bet.entry for bet in bets))
+    entries = [bet.entry for bet in bets]
 
     def decide(on: Decision) -> Fact:
         game, settlement = on.game(game_id), on.settlement(game_id)
         settlement.require_next(resolution=resolution, from_=from_)
         grades = settlement.grades(game, on.week().rules)
-        accounts = {account.id: account for account in on.accounts(entries)}
-        on.recall_bets((accounts[bet.entry], bet.bet_id, bet.position) for bet in bets)
+        accounts = on.accounts(entries)
+        whose = [(account, bet.bet_id, bet.position) for account, bet in zip(accounts, bets, strict=True)]
         covered = paid = 0
-        for bet in bets:
-            account = accounts[bet.entry]
-            outcome = settlement.outcome(account.bets[bet.bet_id].placed, game=game, grades=grades)
+        for (account, bet_id, _), placed in zip(whose, on.stakes(whose), strict=True):
+            outcome = settlement.outcome(placed, game=game, grades=grades)
             if outcome is not None:
-                account.resolve(bet_id=bet.bet_id, outcome=outcome, resolution=resolution)
+                account.resolve(bet_id=bet_id, outcome=outcome, resolution=resolution)
                 covered += 1
                 paid += outcome.payout
         return settlement.settle_chunk(resolution=resolution, from_=from_, to=to, bets=covered, paid=paid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -64,6 +64,7 @@ class AccountsProjection(Projection):
     name = "accounts"
     tables = (Account, AccountStake)
     FOLDS = (AccountOpened, CreditsGranted, BoughtBack, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
+    IS_BY_STREAM = True
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The account, and the bet that is resolved."""
@@ -77,20 +78,23 @@ class AccountsProjection(Projection):
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
-            case AccountOpened(pool_id=pool_id, pool_name=pool_name):
-                rows.add(Account(fact.log, fact.stream, pool_id, pool_name, fact.position))
-            case CreditsGranted(amount=amount, available=available):
-                account = rows.need(Account, fact.stream)
-                _move(rows, fact, account, available=available, granted=account.granted + amount)
-            case BoughtBack(amount=amount, available=available):
-                account = rows.need(Account, fact.stream)
-                _move(rows, fact, account, available=available, bought_back=account.bought_back + amount)
             case StakePlaced() as event:
                 _stake(rows, fact, event)
             case BetWon() | BetLost() | StakeReturned() as event:
                 _resolve(rows, fact, event)
+            case AccountOpened(pool_id=pool_id, pool_name=pool_name):
+                rows.add(Account(fact.log, fact.stream, pool_id, pool_name, fact.position))
+            case CreditsGranted(amount=amount, available=available):
+                account = rows.need(Account, fact.stream)
+                granted = account.granted + amount
+                rows.put(replace(account, position=fact.position, available=available, granted=granted))
+            case BoughtBack(amount=amount, available=available):
+                account = rows.need(Account, fact.stream)
+                bought_back = account.bought_back + amount
+                rows.put(replace(account, position=fact.position, available=available, bought_back=bought_back))
             case PayoutCorrected(available=available):
-                _move(rows, fact, rows.need(Account, fact.stream), available=available)
+                account = rows.need(Account, fact.stream)
+                rows.put(replace(account, position=fact.position, available=available))
 
 
 class Accounts(View):
@@ -110,14 +114,15 @@ class Accounts(View):
 def _stake(rows: Rows, fact: Fact, event: StakePlaced) -> None:
     account = rows.need(Account, fact.stream)
     rows.add(AccountStake(fact.log, event.bet_id, event.stake, event.potential_payout))
-    _move(
-        rows,
-        fact,
-        account,
-        available=event.available,
-        at_stake=account.at_stake + event.stake,
-        potential=account.potential + event.potential_payout,
-        open_bets=account.open_bets + 1,
+    rows.put(
+        replace(
+            account,
+            position=fact.position,
+            available=event.available,
+            at_stake=account.at_stake + event.stake,
+            potential=account.potential + event.potential_payout,
+            open_bets=account.open_bets + 1,
+        )
     )
 
 
@@ -125,16 +130,13 @@ def _resolve(rows: Rows, fact: Fact, event: BetWon | BetLost | StakeReturned) ->
     account = rows.need(Account, fact.stream)
     bet = rows.need(AccountStake, event.bet_id)
     rows.remove(bet)
-    _move(
-        rows,
-        fact,
-        account,
-        available=event.available,
-        at_stake=account.at_stake - bet.stake,
-        potential=account.potential - bet.potential_payout,
-        open_bets=account.open_bets - 1,
+    rows.put(
+        replace(
+            account,
+            position=fact.position,
+            available=event.available,
+            at_stake=account.at_stake - bet.stake,
+            potential=account.potential - bet.potential_payout,
+            open_bets=account.open_bets - 1,
+        )
     )
-
-
-def _move(rows: Rows, fact: Fact, account: Account, **changes: Any) -> None:
-    rows.put(replace(account, position=fact.position, **changes))

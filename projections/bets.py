@@ -68,6 +68,7 @@ class BetsProjection(Projection):
     name = "bets"
     tables = (Bet, Bettor)
     FOLDS = (AccountOpened, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
+    IS_BY_STREAM = True
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The bettor who places a bet; the bet that is resolved or corrected."""
@@ -80,8 +81,6 @@ class BetsProjection(Projection):
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
-            case AccountOpened(pool_id=pool_id):
-                rows.add(Bettor(fact.log, fact.stream, pool_id))
             case StakePlaced() as event:
                 rows.add(_placed(fact, event, rows.need(Bettor, fact.stream)))
             case BetWon() as event:
@@ -94,6 +93,8 @@ class BetsProjection(Projection):
                 _settle(rows, fact, event, status="void", payout=event.amount, void_reason=event.reason)
             case PayoutCorrected() as event:
                 _correct(rows, fact, event)
+            case AccountOpened(pool_id=pool_id):
+                rows.add(Bettor(fact.log, fact.stream, pool_id))
 
 
 class Bets(View):

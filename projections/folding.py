@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 from psycopg import Connection
 
-from ledger.recorder import END
+from ledger.facts import Fact, fact_of
+from ledger.recorder import END, LogRecorder
 from projections.pages import Page
-from projections.positions import Positions
+from projections.positions import Parts, Positions
 from projections.projection import PUBLIC, Projection, ProjectionStopped
 from projections.rows import Keys, Rows
 from projections.tables import load, look_in, save
+
+_IDS: Final = 1 << 128
 
 
 class GenerationMoved(Exception):
@@ -74,15 +79,7 @@ class Fold:
         """
         if positions.lock(connection, self.log, self.schema) != self._written:
             raise GenerationMoved(f"{self.schema} of {self.log} is rebuilt by somebody else")
-        try:
-            look_in(connection, self.schema)
-            save(connection, self.log, self._rows.changes())
-            look_in(connection, PUBLIC)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            place = f"{self.log}:{self._written} to {self.position}"
-            raise ProjectionStopped(
-                f"{self.projection.name} cannot take {place}: the rows do not fit: {error}"
-            ) from error
+        _save(connection, self, self._rows, since=self._written, until=self.position)
         positions.advance(connection, self.log, [self.schema], self.position)
 
     def written(self) -> None:
@@ -98,3 +95,64 @@ class Fold:
             look_in(connection, self.schema)
             self._rows.learn(load(connection, self.log, keys))
             look_in(connection, PUBLIC)
+
+
+class PartFold:
+    """The fold of one log into the tables of one generation, a part of all streams at a time.
+
+    All that a stream came to is folded at once. So its rows are written once, as they are at the end, and never read.
+    """
+
+    def __init__(self, projection: Projection, log: str, schema: str, *, come_to: Parts) -> None:
+        self.projection = projection
+        self.log = log
+        self.schema = schema
+        self.come_to = come_to
+        self._rows = Rows()
+        self._facts = 0
+
+    def take(self, facts: Sequence[Fact]) -> None:
+        """Fold some of the next part, in order; raises ProjectionStopped."""
+        self.projection.fold(self._rows, facts)
+        self._facts += len(facts)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all parts are in the rows."""
+        return self.come_to.done == self.come_to.parts
+
+    def write(self, connection: Connection[Any], positions: Positions) -> None:
+        """Write the part in the caller's transaction; raises ProjectionStopped.
+
+        Raises GenerationMoved where the generation is not where this fold left it.
+        """
+        if positions.parts(connection, self.log, self.schema) != self.come_to:
+            raise GenerationMoved(f"{self.schema} of {self.log} is rebuilt by somebody else")
+        _save(connection, self, self._rows, since=0, until=self.come_to.until)
+        positions.put_parts(connection, self.log, self.schema, self._further)
+
+    def written(self) -> None:
+        """Go on with the next part; to be called when this one is committed."""
+        self.come_to = self._further
+        self._rows, self._facts = Rows(), 0
+
+    @property
+    def _further(self) -> Parts:
+        return self.come_to._replace(done=self.come_to.done + 1, facts=self.come_to.facts + self._facts)
+
+
+def read_part(recorder: LogRecorder, come_to: Parts) -> Iterator[list[Fact]]:
+    """Yield the facts of the next part, in order; raises LogArchived, UnknownTopic or UnreadableEvent."""
+    first, behind = (_IDS * number // come_to.parts for number in (come_to.done, come_to.done + 1))
+    for records in recorder.read_part(UUID(int=first), UUID(int=behind - 1), until=come_to.until):
+        yield [fact_of(record, keeps_record=False) for record in records]
+
+
+def _save(connection: Connection[Any], fold: Fold | PartFold, rows: Rows, *, since: int, until: int) -> None:
+    try:
+        look_in(connection, fold.schema)
+        save(connection, fold.log, rows.changes())
+        look_in(connection, PUBLIC)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        place = f"{fold.log}:{since} to {until}"
+        raise ProjectionStopped(f"{fold.projection.name} cannot take {place}: the rows do not fit: {error}") from error

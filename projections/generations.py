@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from ledger.aggregate import LedgerError
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
+from projections.projection import ProjectionStopped
 
 _POLL_SECONDS: Final = 0.05
 ASKED, BUILDING, LIVE, KEPT = "asked", "building", "live", "kept"
@@ -133,7 +134,8 @@ class Generations:
         """
         if generation.state == ASKED or generation.error is not None or not self.fits(generation):
             self._forget_positions(generation)
-            self._do("make", label=generation.label, generation=generation.generation)
+            for step in ("make", "loosen"):
+                self._do(step, label=generation.label, generation=generation.generation)
         self._do("start", label=generation.label, generation=generation.generation, at=at)
         started = self.unfinished(generation.label)
         assert started is not None
@@ -154,8 +156,19 @@ class Generations:
         with self._datastore.connection() as connection:
             return _yes(cursor_on(connection).execute(self._sql["fits"], place).fetchone())
 
+    def key(self, generation: Generation) -> None:
+        """Make the keys by which the rows of a generation are found; raises ProjectionStopped where two have the same.
+
+        Without keys rows can be written, but not read again. Doing it again changes nothing.
+        """
+        try:
+            self._do("key", label=generation.label, generation=generation.generation)
+        except psycopg.IntegrityError as error:
+            raise ProjectionStopped(f"the rows of {generation.schema} do not fit: {error}") from error
+
     def finish(self, generation: Generation) -> None:
-        """Make the indexes of a generation whose rows are in."""
+        """Make the keys and indexes of a generation whose rows are in; raises ProjectionStopped."""
+        self.key(generation)
         self._do("finish", label=generation.label, generation=generation.generation)
 
     def flip(self, connection: Connection[Any], generation: Generation, act: Act) -> None:

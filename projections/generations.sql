@@ -216,6 +216,67 @@ GRANT EXECUTE ON FUNCTION drop_generation, make_generation, finish_generation, f
 GRANT SELECT ON projection_tables TO fairpool_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON projection_generations TO fairpool_service;
 
+-- name: schema_2
+-- Keys that come when the rows are in: into keys that are there already rows come four times as slowly.
+
+-- Drops the keys of a generation that is empty.
+CREATE FUNCTION loosen_generation(p_label text, p_generation integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = public, pg_temp AS $$
+DECLARE
+  v_key record;
+BEGIN
+  FOR v_key IN
+    SELECT c.conrelid::regclass AS relation, c.conname AS name
+    FROM projection_tables t
+    JOIN pg_constraint c ON c.contype IN ('p', 'u', 'x')
+      AND c.conrelid = format('%I.%I', generation_schema(p_label, p_generation), t.relation)::regclass
+    WHERE t.label = p_label
+  LOOP
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', v_key.relation, v_key.name);
+  END LOOP;
+END $$;
+
+-- Gives a generation the keys that the live tables have, where it lacks them. Doing it again changes nothing.
+CREATE FUNCTION key_generation(p_label text, p_generation integer) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = public, pg_temp AS $$
+DECLARE
+  v_key record;
+BEGIN
+  FOR v_key IN
+    SELECT r.made, live.conname AS name, pg_get_constraintdef(live.oid) AS definition
+    FROM projection_tables t
+    CROSS JOIN LATERAL (
+      SELECT format('%I.%I', generation_schema(p_label, p_generation), t.relation)::regclass AS made
+    ) AS r
+    JOIN pg_constraint live ON live.contype IN ('p', 'u', 'x')
+      AND live.conrelid = format('%I.%I', t.home, t.relation)::regclass
+    WHERE t.label = p_label
+      AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = r.made AND conname = live.conname)
+  LOOP
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', v_key.made, v_key.name, v_key.definition);
+  END LOOP;
+END $$;
+
+-- What goes live has its keys, whatever release made it: one that knows nothing of these functions makes none.
+CREATE FUNCTION require_keys() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+  v_keyless text := (
+    SELECT min(t.relation) FROM projection_tables t
+    WHERE t.label = NEW.label AND NOT EXISTS (
+      SELECT FROM pg_constraint WHERE contype = 'p' AND conrelid = format('%I.%I', t.home, t.relation)::regclass));
+BEGIN
+  IF v_keyless IS NOT NULL THEN
+    RAISE EXCEPTION 'table % of generation % has no key', v_keyless, NEW.generation
+      USING ERRCODE = 'invalid_table_definition', HINT = 'Drop the generation and rebuild.';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER require_keys BEFORE UPDATE ON projection_generations
+  FOR EACH ROW WHEN (NEW.state = 'live' AND OLD.state <> 'live') EXECUTE FUNCTION require_keys();
+
+REVOKE ALL ON FUNCTION loosen_generation, key_generation, require_keys FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION loosen_generation, key_generation TO fairpool_service;
+
 -- name: begin
 -- Notes the first generation of projections, which is there from the start.
 INSERT INTO projection_generations (label, generation, state) SELECT label, 1, 'live'
@@ -229,7 +290,7 @@ SELECT g.label, g.generation, g.state, g.week, g.reason, g.actor, g.request, g.t
        coalesce(p.done, 0)::bigint AS done, (SELECT coalesce(sum(position), 0)::bigint FROM heads) AS total
 FROM projection_generations g
 LEFT JOIN LATERAL (
-  SELECT sum(position) AS done FROM projection_positions
+  SELECT sum(CASE WHEN position = 0 THEN coalesce(parts_facts, 0) ELSE position END) AS done FROM projection_positions
   WHERE name = CASE g.state WHEN 'live' THEN g.label ELSE generation_schema(g.label, g.generation) END
 ) p ON true
 WHERE g.label = ANY (%(labels)s)
@@ -282,6 +343,14 @@ SELECT NOT EXISTS (
 -- name: make
 -- Makes the empty tables of a generation.
 SELECT make_generation(%(label)s, %(generation)s)
+
+-- name: loosen
+-- Drops the keys of the empty tables of a generation.
+SELECT loosen_generation(%(label)s, %(generation)s)
+
+-- name: key
+-- Makes the keys of a generation.
+SELECT key_generation(%(label)s, %(generation)s)
 
 -- name: finish
 -- Makes the other indexes of a generation.

@@ -98,6 +98,7 @@ class JournalProjection(Projection):
     name = "journal"
     tables = (JournalEntry, JournalPool, JournalStake)
     FOLDS = (AccountOpened, CreditsGranted, BoughtBack, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
+    IS_BY_STREAM = True
     IS_EVIDENCE = True
 
     def keys(self, fact: Fact) -> Iterator[Key]:
@@ -112,12 +113,6 @@ class JournalProjection(Projection):
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
-            case AccountOpened(pool_name=pool_name):
-                rows.add(JournalPool(fact.log, fact.stream, pool_name))
-            case CreditsGranted(amount=amount):
-                _book(rows, fact, "granted", issuance=-amount, available=amount)
-            case BoughtBack(amount=amount):
-                _book(rows, fact, "bought_back", issuance=-amount, available=amount)
             case StakePlaced(bet_id=bet_id, market_id=market_id, stake=stake):
                 rows.add(JournalStake(fact.log, bet_id, market_id, stake))
                 _book(rows, fact, "staked", market_id=market_id, bet_id=bet_id, available=-stake, escrow=stake)
@@ -130,6 +125,12 @@ class JournalProjection(Projection):
             case StakeReturned(amount=amount) as event:
                 # The house has no part in it: another amount than the stake is a row that the database refuses.
                 _resolve(rows, fact, "returned", _release(rows, event), available=amount)
+            case AccountOpened(pool_name=pool_name):
+                rows.add(JournalPool(fact.log, fact.stream, pool_name))
+            case CreditsGranted(amount=amount):
+                _book(rows, fact, "granted", issuance=-amount, available=amount)
+            case BoughtBack(amount=amount):
+                _book(rows, fact, "bought_back", issuance=-amount, available=amount)
             case PayoutCorrected(bet_id=bet_id, from_payout=before, to_payout=after):
                 _book(rows, fact, "corrected", bet_id=bet_id, available=after - before, house=before - after)
 

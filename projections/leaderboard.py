@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -24,7 +24,8 @@ from projections.projection import Key, Projection
 from projections.rows import Row, Rows
 from projections.view import View
 
-_COUNTED_AS = {"won": "won", "lost": "lost", "push": "returned", "void": "returned"}
+_COUNTED_IN: Final = {BetWon: "won", BetLost: "lost", StakeReturned: "returned"}
+_COUNTED_AS: Final = {"won": "won", "lost": "lost", "push": "returned", "void": "returned"}
 
 
 class Score(Row, frozen=True):
@@ -81,6 +82,7 @@ class LeaderboardProjection(Projection):
     name = "leaderboard"
     tables = (Score, ScoreStake)
     FOLDS = (AccountOpened, CreditsGranted, BoughtBack, StakePlaced, BetWon, BetLost, StakeReturned, PayoutCorrected)
+    IS_BY_STREAM = True
 
     def keys(self, fact: Fact) -> Iterator[Key]:
         """The entry's score, and the bet that is resolved."""
@@ -94,14 +96,14 @@ class LeaderboardProjection(Projection):
     def apply(self, rows: Rows, fact: Fact) -> None:
         """Fold one event."""
         match fact.event:
-            case AccountOpened(pool_id=pool_id, pool_name=pool_name):
-                rows.add(Score(fact.log, fact.stream, pool_id, pool_name, fact.position))
-            case CreditsGranted(available=available) | BoughtBack(available=available):
-                _change(rows, fact, rows.need(Score, fact.stream), credits=available)
             case StakePlaced() as event:
                 _stake(rows, fact, event)
             case BetWon() | BetLost() | StakeReturned() as event:
                 _resolve(rows, fact, event)
+            case AccountOpened(pool_id=pool_id, pool_name=pool_name):
+                rows.add(Score(fact.log, fact.stream, pool_id, pool_name, fact.position))
+            case CreditsGranted(available=available) | BoughtBack(available=available):
+                rows.put(replace(rows.need(Score, fact.stream), position=fact.position, credits=available))
             case PayoutCorrected() as event:
                 _correct(rows, fact, event)
 
@@ -123,24 +125,31 @@ class Leaderboard(View):
 def _stake(rows: Rows, fact: Fact, event: StakePlaced) -> None:
     score = rows.need(Score, fact.stream)
     rows.add(ScoreStake(fact.log, event.bet_id, event.stake))
-    at_stake, open_bets = score.at_stake + event.stake, score.open_bets + 1
-    _change(rows, fact, score, credits=event.available, at_stake=at_stake, open_bets=open_bets)
+    rows.put(
+        replace(
+            score,
+            position=fact.position,
+            credits=event.available,
+            at_stake=score.at_stake + event.stake,
+            open_bets=score.open_bets + 1,
+        )
+    )
 
 
 def _resolve(rows: Rows, fact: Fact, event: BetWon | BetLost | StakeReturned) -> None:
     score = rows.need(Score, fact.stream)
     bet = rows.need(ScoreStake, event.bet_id)
     rows.remove(bet)
-    _change(
-        rows,
-        fact,
-        score,
-        credits=event.available,
-        at_stake=score.at_stake - bet.stake,
-        open_bets=score.open_bets - 1,
-        won=score.won + isinstance(event, BetWon),
-        lost=score.lost + isinstance(event, BetLost),
-        returned=score.returned + isinstance(event, StakeReturned),
+    counted = _COUNTED_IN[type(event)]
+    rows.put(
+        replace(
+            score,
+            position=fact.position,
+            credits=event.available,
+            at_stake=score.at_stake - bet.stake,
+            open_bets=score.open_bets - 1,
+            **{counted: getattr(score, counted) + 1},
+        )
     )
 
 
@@ -149,8 +158,4 @@ def _correct(rows: Rows, fact: Fact, event: PayoutCorrected) -> None:
     counts = {"won": score.won, "lost": score.lost, "returned": score.returned}
     counts[_COUNTED_AS[event.from_outcome]] -= 1
     counts[_COUNTED_AS[event.to_outcome]] += 1
-    _change(rows, fact, score, credits=event.available, **counts)
-
-
-def _change(rows: Rows, fact: Fact, score: Score, **changes: Any) -> None:
-    rows.put(replace(score, position=fact.position, **changes))
+    rows.put(replace(score, position=fact.position, credits=event.available, **counts))

@@ -53,6 +53,18 @@ class Standing(NamedTuple):
     error: str | None
 
 
+class Parts(NamedTuple):
+    """How far a log is folded by streams up to position `until`: of so many `parts` of them so many are `done`.
+
+    Those had so many `facts`.
+    """
+
+    until: int
+    parts: int
+    done: int = 0
+    facts: int = 0
+
+
 class Positions:
     """The positions of some projections, by name. Changes are made on the connection of the caller's transaction.
 
@@ -104,6 +116,15 @@ class Positions:
         cursor.execute(self._sql["begin"], {"log": log, "names": [name]})
         [(position,)] = cursor.execute(self._sql["lock"], {"log": log, "name": name}).fetchall()
         return int(position)
+
+    def parts(self, connection: Connection[Any], log: str, name: str) -> Parts | None:
+        """Lock one projection of a log that is folded by streams, and return how far it is; None where it is not."""
+        row = cursor_on(connection).execute(self._sql["parts"], {"log": log, "name": name}).fetchone()
+        return None if row is None else Parts(*row)
+
+    def put_parts(self, connection: Connection[Any], log: str, name: str, parts: Parts) -> None:
+        """Note how far a projection is folded by streams; with all of them it is at a position as any other."""
+        cursor_on(connection).execute(self._sql["put_parts"], {"log": log, "name": name, **parts._asdict()})
 
     def advance(
         self, connection: Connection[Any], log: str, names: Collection[str], position: int, *, rate: float | None = None

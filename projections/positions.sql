@@ -13,6 +13,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON projection_positions TO fairpool_service
 -- How quick the last batch was, in facts a second.
 ALTER TABLE projection_positions ADD COLUMN rate real;
 
+-- name: schema_3
+-- How far a generation has come whose log is folded by streams: of so many parts of all streams those that are done are in
+-- its rows, up to a position of the log; those were so many facts.
+ALTER TABLE projection_positions ADD COLUMN parts_until bigint, ADD COLUMN parts integer, ADD COLUMN parts_done integer,
+  ADD COLUMN parts_facts bigint;
+
 -- name: behind
 -- The logs with news for a projection that is not stopped there.
 SELECT DISTINCT h.log
@@ -37,6 +43,20 @@ ORDER BY position, name FOR UPDATE SKIP LOCKED
 -- name: lock
 -- Locks one projection of a log, waiting for whoever is at work on it.
 SELECT position FROM projection_positions WHERE log = %(log)s AND name = %(name)s FOR UPDATE
+
+-- name: parts
+-- How far one projection has come that is folded by streams; it is locked until the transaction ends.
+SELECT parts_until, parts, parts_done, parts_facts FROM projection_positions
+WHERE log = %(log)s AND name = %(name)s AND position = 0 AND parts > 0 FOR UPDATE
+
+-- name: put_parts
+-- Notes how far a projection has come that is folded by streams. When all parts are done it is at their position.
+INSERT INTO projection_positions AS p (name, log, parts_until, parts, parts_done, parts_facts)
+VALUES (%(name)s, %(log)s, %(until)s, %(parts)s, %(done)s, %(facts)s)
+ON CONFLICT (name, log) DO UPDATE
+SET parts_until = EXCLUDED.parts_until, parts = EXCLUDED.parts, parts_done = EXCLUDED.parts_done,
+  parts_facts = EXCLUDED.parts_facts,
+  position = CASE WHEN EXCLUDED.parts_done = EXCLUDED.parts THEN EXCLUDED.parts_until ELSE p.position END
 
 -- name: at
 -- Where projections stand in a log.

@@ -28,6 +28,7 @@ class Projection(ABC):
     `IS_EVIDENCE`: it is there for auditors. No player's read waits for it, and the service is ready without it.
     `FOLDS` are the types of the events that it takes, or bases of them: all others pass it by.
     `READS_EVENTS`: it needs to know what facts say. One that does not goes on where a fact cannot be read.
+    `IS_BY_STREAM`: no row is touched by facts of two streams, so that streams may be folded one after another.
     `VERSION` counts the shapes of its rows that cannot be changed into one another while processes of two releases run.
     The tables of the first stand in `public`, those of another in the schema called `label`, made by the block
     `schema_v<VERSION>` of its `.sql` file; each process reads and writes those of its own release.
@@ -38,6 +39,7 @@ class Projection(ABC):
     FOLDS: ClassVar[tuple[type[Any], ...]] = (Event,)
     IS_EVIDENCE: ClassVar[bool] = False
     READS_EVENTS: ClassVar[bool] = True
+    IS_BY_STREAM: ClassVar[bool] = False
     VERSION: ClassVar[int] = 1
 
     @property

@@ -117,21 +117,25 @@ class Rows:
 
     def need(self, row_type: type[R], key: Any) -> R:
         """Return the row under a key; raises MissingRow where there is none, or RowNotLoaded."""
-        row = self.get(row_type, key)
+        row = self._rows[row_type].get(key.int if type(key) is UUID else key)
         if row is None:
+            self.get(row_type, key)
             raise MissingRow(f"{row_type.TABLE} holds no {row_type.KEY} {key}")
-        return row
+        return cast(R, row)
 
     def add(self, row: Row) -> None:
         """Write a new row, which need not have been asked for; raises RowExists."""
-        rows, key = self._rows[type(row)], _plain(row.key)
+        rows, key = self._rows[type(row)], row.key
+        if type(key) is UUID:
+            key = key.int
         if rows.get(key) is not None:
             raise RowExists(f"{row.TABLE} holds {row.KEY} {row.key} already")
         rows[key] = row
 
     def put(self, row: Row) -> None:
         """Write a row in the place of the one that was asked for."""
-        self._rows[type(row)][_plain(row.key)] = row
+        key = row.key
+        self._rows[type(row)][key.int if type(key) is UUID else key] = row
 
     def remove(self, row: Row) -> None:
         """Take away a row that was asked for."""

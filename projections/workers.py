@@ -20,8 +20,8 @@ from projections.replays import Progress
 
 _LOOK_SECONDS: Final = 0.2
 # What 100,000 events of a busy week cost each projection, in tenths of a second of one core, with what it waits for
-# the database; 1 for the rest.
-_WEIGHTS: Final[Mapping[str, int]] = {"bets": 9, "journal": 9, "accounts": 7, "leaderboard": 7, "tree": 5}
+# the database and, in what is folded in order, with reading the log; 0 for the rest.
+_WEIGHTS: Final[Mapping[str, int]] = {"tree": 12, "journal": 11, "bets": 9, "accounts": 4, "leaderboard": 4}
 
 
 class MakerDied(RebuildFailed):
@@ -82,11 +82,18 @@ def rebuild_in_processes(
 
 
 def _parts(names: Sequence[str], processes: int) -> list[list[str]]:
-    """Deal the projections out, the dearest first, each to who has least."""
-    parts: list[list[str]] = [[] for _ in range(max(1, min(processes, len(names))))]
-    for name in sorted(names, key=lambda name: (-_WEIGHTS.get(name, 1), name)):
-        min(parts, key=lambda part: sum(_WEIGHTS.get(each, 1) for each in part)).append(name)
+    """Deal the projections out, the dearest first, each to who has least; one reading does for all folded in order."""
+    by_stream = [name for name in names if projections(name)[0].IS_BY_STREAM]
+    in_order = [name for name in names if name not in by_stream]
+    dealt = [each for each in (in_order, *([name] for name in by_stream)) if each]
+    parts: list[list[str]] = [[] for _ in range(max(1, min(processes, len(dealt))))]
+    for each in sorted(dealt, key=_weight, reverse=True):
+        min(parts, key=_weight).extend(each)
     return parts
+
+
+def _weight(names: Sequence[str]) -> int:
+    return sum(_WEIGHTS.get(name, 0) for name in names)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def recorded_at(position: int) -> Instant:
 
 def state_of(aggregate: Aggregate) -> dict[str, Any]:
     """All that an aggregate knows, in a form that can be compared."""
-    hidden = ("context", "_pending_events")
+    hidden = ("context", "pending", "_pending_events")
     return {name: _plain(value) for name, value in vars(aggregate).items() if name not in hidden}
 
 

@@ -1,7 +1,11 @@
-"""Headers that every answer has, and which browsers act upon: what the API is not meant for is switched off."""
+"""Headers of requests and answers, as they stand in a scope and in messages: as bytes, names in lower case.
+
+Some every answer has, and browsers act upon them: what the API is not meant for is switched off.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,3 +42,22 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return a header of a request, the first of several of this name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def telling(send: Send, told: Sequence[tuple[bytes, bytes]]) -> Send:
+    """Return a `send` that adds headers to the answer."""
+
+    async def send_told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *told]
+        await send(message)
+
+    return send_told

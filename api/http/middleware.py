@@ -11,6 +11,8 @@ from uuid import uuid4
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.headers import header, telling
+
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LATE: Final = "the request is late"
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -31,40 +33,31 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given, own = _header(scope, b"x-request-id"), self._new_id()
+        given, own = header(scope, b"x-request-id"), self._new_id()
         request_id = given.decode() if given is not None and _SANE_ID.fullmatch(given) else own
-        told = (b"x-request-id", request_id.encode())
+        told = [(b"x-request-id", request_id.encode())]
         # A client may send the same id with all its requests: what must tell one from another goes by our own.
         scope.setdefault("state", {}).update(request_id=request_id, own_id=own)
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), told]
-            await send(message)
-
-        await self._app(scope, receive, send_with_id)
+        await self._app(scope, receive, telling(send, told))
 
     def _new_id(self) -> str:
         return f"{self._process}{next(self._numbers):016x}"
 
 
-class Bodies:
+class BodyRules:
     """Refuses bodies that are no JSON, have more than `max_bytes`, or take longer than `seconds` to come.
 
     They are looked at when somebody reads them, so that a stranger or a wrong path is answered first, and by the error
     table like everything else. FastAPI's own answers are plain text for the size, and 422 for the type.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
-        self._app = app
+    def __init__(self, *, max_bytes: int, seconds: float) -> None:
         self._max_bytes = max_bytes
         self._patience = _Patience(seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] == "http" and scope["method"] not in _BODILESS:
-            receive = self._checked(receive, refused=self._refused(scope))
-        await self._app(scope, receive, send)
+    def checked(self, scope: Scope, receive: Receive) -> Receive:
+        """Return what a request's body is to be received by; it raises HTTPException."""
+        return receive if scope["method"] in _BODILESS else self._checked(receive, refused=self._refused(scope))
 
     def _refused(self, scope: Scope) -> HTTPException | None:
         """Return what is wrong with a body by what its headers say of it."""
@@ -100,6 +93,19 @@ class Bodies:
             return message
 
         return receive_checked
+
+
+class Bodies:
+    """Has all bodies keep to the rules."""
+
+    def __init__(self, app: ASGIApp, rules: BodyRules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        checked = self._rules.checked(scope, receive) if scope["type"] == "http" else receive
+        await self._app(scope, checked, send)
 
 
 class _Patience:
@@ -146,10 +152,3 @@ class _Patience:
         self._is_watched = False
         if self._waiting:
             self._watch(loop)
-
-
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None

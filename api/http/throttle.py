@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from ipaddress import AddressValueError, IPv6Address, IPv6Network
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg_pool import PoolTimeout
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import problem
+from api.http.headers import telling
 from api.http.ratelimits import UNMETERED, Meter, Meters, refusal
 from api.identity.principal import identify, needs_a_query
 from api.refusal import Refusal
@@ -19,38 +21,35 @@ from api.refusal import Refusal
 _CUSTOMER_BITS: Final = 64
 
 
-class Throttle:
-    """Refuses requests above their limit, and tells every client of a limited route how much is left.
+class Admission(NamedTuple):
+    """What came of a request at its limit: headers for whatever is answered, and the answer if it was refused."""
+
+    told: Sequence[tuple[bytes, bytes]] = ()
+    refused: Response | None = None
+
+
+class Toll:
+    """Counts requests under their limits.
 
     A principal pays for itself wherever it asks from: many share an address. The address pays for those who do not
     say who they are, or say it wrongly; and for all that has to do with logging in, where anyone may claim to be
     anyone.
     """
 
-    def __init__(self, app: ASGIApp, meters: Meters) -> None:
-        self._app = app
+    def __init__(self, meters: Meters) -> None:
         self._meters = meters
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        meter = self._meters.of(kind_of(scope)) if scope["type"] == "http" else None
+    async def admit(self, scope: Scope) -> Admission:
+        """Count a request over HTTP, and say whether it may go on."""
+        meter = self._meters.of(kind_of(scope))
         if meter is None:
-            await self._app(scope, receive, send)
-            return
+            return Admission()
         grant = self._meters.take(meter, await self._payer(scope, meter))
         told = (meter.left(grant), meter.policy)
-
-        async def send_with_limits(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *told]
-            await send(message)
-
         if grant.is_allowed:
-            await self._app(scope, receive, send_with_limits)
-        else:
-            refused = refusal(grant)
-            answer = problem(Request(scope), refused.code, str(refused), headers=refused.headers)
-            await answer(scope, receive, send_with_limits)
+            return Admission(told)
+        refused = refusal(grant)
+        return Admission(told, problem(Request(scope), refused.code, str(refused), headers=refused.headers))
 
     async def _payer(self, scope: Scope, meter: Meter) -> Hashable:
         client = scope.get("client")
@@ -66,6 +65,22 @@ class Throttle:
             return address
         scope["state"]["principal"] = principal
         return principal.id
+
+
+class Throttle:
+    """Refuses requests above their limit, and tells every client of a limited route how much is left."""
+
+    def __init__(self, app: ASGIApp, toll: Toll) -> None:
+        self._app = app
+        self._toll = toll
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told, refused = await self._toll.admit(scope)
+        await (refused or self._app)(scope, receive, telling(send, told))
 
 
 def kind_of(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
+from api.http.headers import header
 from api.identity.keys import PREFIX
 from api.identity.tokens import InvalidToken, Principal
 from api.refusal import Refusal
@@ -48,7 +49,7 @@ async def identify(request: Request, *scopes: str, even_revoked: bool = False) -
 
 
 async def _identified(request: Request, *, even_revoked: bool) -> Principal:
-    given = _BEARER.fullmatch(request.headers.get("authorization", ""))
+    given = _bearer_of(request)
     if given is None:
         raise Refusal("unauthenticated", "Send the token of POST /api/auth/login as Authorization: Bearer <token>.")
     try:
@@ -74,9 +75,10 @@ async def principal_of(services: Services, credential: str, *, even_revoked: boo
 
 def required_key(request: Request) -> str:
     """Return the request's Idempotency-Key; raises Refusal where it is missing or cannot be used."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    given = header(request.scope, b"idempotency-key")
+    if given is None:
         raise Refusal("idempotency_key_required", "Send an Idempotency-Key: the same one again is the same request.")
+    key = given.decode("latin-1")
     if not _KEY.fullmatch(key):
         raise Refusal("idempotency_key_invalid", "An Idempotency-Key is 1 to 200 visible ASCII characters.")
     return key
@@ -92,9 +94,13 @@ def request_key(request: Request) -> str:
 
 def needs_a_query(request: Request) -> bool:
     """Say whether the database must be asked who this is: for an API key that has not been seen for a while."""
-    given = _BEARER.fullmatch(request.headers.get("authorization", ""))
+    given = _bearer_of(request)
     services: Services = request.app.state.services
     return given is not None and given[1].startswith(PREFIX) and not services.api_keys.is_known(given[1])
+
+
+def _bearer_of(request: Request) -> re.Match[str] | None:
+    return _BEARER.fullmatch((header(request.scope, b"authorization") or b"").decode("latin-1"))
 
 
 PUBLIC: Final[dict[str, Any]] = {"security": []}

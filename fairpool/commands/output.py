@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 _WIDE: Final = 1_000
+_DRAW_SECONDS: Final = 0.1
 
 
 def say(text: str) -> None:
@@ -40,7 +42,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes how much is done, and of how much; it draws where there is a terminal."""
+    """Give a function that takes how much is done, and of how much; it draws where there is a terminal.
+
+    It draws when it is told, not from a thread of its own: so what is under way may fork.
+    """
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -50,7 +55,15 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         console=console,
         disable=not console.is_terminal,
         transient=True,
+        auto_refresh=False,
     )
     with bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task, due = bar.add_task(title, total=None), time.monotonic()
+
+        def tell(done: int, total: int) -> None:
+            nonlocal due
+            if done >= total or time.monotonic() >= due:
+                bar.update(task, completed=done, total=total, refresh=True)
+                due = time.monotonic() + _DRAW_SECONDS
+
+        yield tell

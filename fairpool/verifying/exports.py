@@ -58,8 +58,8 @@ class ExportVerifier:
         keys, remarks = self._signers(manifest)
         notes = folder / CHECKPOINTS
         tree = TreeCheck(log, notes=notes_in(notes) if notes.is_file() else (), verifiers=keys)
-        check = ManifestCheck(folder, manifest, tree)
-        source = _source(log, folder / EVENTS_FILE, check)
+        source = _source(log, folder / EVENTS_FILE, hashed=True)
+        check = ManifestCheck(folder, manifest, tree, source)
         findings = verify(source, tree, [*checks_of(log), check], progress=progress, office=self._in_office(log))
         first = first_of_each_kind(findings)
         if not tree.checkpoints:
@@ -113,9 +113,9 @@ def events_file(place: Path, log: str) -> Path:
     raise NotVerifiable(f"{place} holds no export of {log}: expected {EVENTS_FILE} in it or in {log}/")
 
 
-def _source(log: str, path: Path, check: ManifestCheck | None = None) -> FileSource:
+def _source(log: str, path: Path, *, hashed: bool = False) -> FileSource:
     try:
-        source = FileSource(path, taken=check.events.update if check else len)
+        source = FileSource(path, hashed=hashed)
     except FileNotFoundError:
         raise NotVerifiable(f"{path} is missing") from None
     except LineError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from fairpool.exports.manifest import FORMAT, Manifest
 from fairpool.verifying.notes import notes_in
 from fairpool.verifying.verified import NotVerifiable
 from ledger.auditing.findings import Check, Finding
+from ledger.auditing.sources import FileSource
 from ledger.auditing.tree import TreeCheck
+from ledger.events import Event
 from ledger.facts import Fact
 
 EVENTS_FILE = FILE_NAMES[Form.JSONL]
@@ -33,24 +36,29 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 class ManifestCheck(Check):
-    """Counts what the manifest counts, and compares at the end. `events` hashes the file of events as it is read."""
+    """Counts what the manifest counts, and compares at the end. The `source` hashes the file of events."""
 
-    def __init__(self, folder: Path, manifest: Manifest, tree: TreeCheck) -> None:
-        self.events = hashlib.sha256()
+    def __init__(self, folder: Path, manifest: Manifest, tree: TreeCheck, source: FileSource) -> None:
         self._folder = folder
         self._manifest = manifest
         self._tree = tree
-        self._counts: dict[str, int] = {}
+        self._source = source
+        self._counts: Counter[type[Event]] = Counter()
         self._first: str | None = None
         self._last: Fact | None = None
 
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Count the next event."""
-        topic = fact.event.TOPIC
-        self._counts[topic] = self._counts.get(topic, 0) + 1
-        self._first = self._first or str(fact.at)
-        self._last = fact
+        self.take_all([fact])
         return ()
+
+    def take_all(self, facts: Sequence[Fact]) -> bool:
+        """Count the next events."""
+        self._counts.update([type(fact.event) for fact in facts])
+        if facts:
+            self._first = self._first or str(facts[0].at)
+            self._last = facts[-1]
+        return True
 
     def end(self) -> Iterator[Finding]:
         """Compare the manifest with what was read."""
@@ -59,7 +67,7 @@ class ManifestCheck(Check):
         yield from self._says("log", said.log, self._tree.log)
         yield from self._says("the size", said.size, tree.size)
         yield from self._says("the root", said.root, tree.root().hex())
-        yield from self._says("the counts", said.counts, self._counts)
+        yield from self._says("the counts", said.counts, {kind.TOPIC: count for kind, count in self._counts.items()})
         yield from self._says("the first time", said.first_recorded_at, self._first)
         yield from self._says("the last time", said.last_recorded_at, str(self._last.at) if self._last else None)
         if said.text != (self._folder / MANIFEST).read_bytes():
@@ -71,7 +79,7 @@ class ManifestCheck(Check):
                 yield Finding("manifest", name, "is listed, and is not in the folder")
                 continue
             yield from self._says("bytes", file.bytes, path.stat().st_size, of=name)
-            sha256 = self.events.hexdigest() if name == EVENTS_FILE else _sha256(path)
+            sha256 = self._source.sha256 if name == EVENTS_FILE else _sha256(path)
             yield from self._says("sha256", file.sha256, sha256, of=name)
 
     def _checkpoint(self) -> Iterator[Finding]:

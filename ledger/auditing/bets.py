@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.auditing.books import Account
 
 OUTCOMES: Final = ("open", "won", "lost", "push", "void")
+_CODES: Final = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _EPOCH: Final = Instant.parse("1970-01-01T00:00:00Z")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -51,6 +52,9 @@ class Bets:
         self._numbers: dict[int, int] = {}
         self._games: dict[int, array[int]] = {}
         self._known: dict[tuple[int, str], Offer] = {}
+        # What was asked for last: more than one check asks for it.
+        self._found: tuple[UUID | None, int | None] = (None, None)
+        self._frozen: tuple[StakePlaced | None, Offer | None] = (None, None)
         # The stakes of one append share their time.
         self._last = (_EPOCH, 0)
 
@@ -59,26 +63,40 @@ class Bets:
 
     def find(self, bet_id: UUID) -> int | None:
         """Return the number of a bet."""
-        # The number behind a UUID is hashed and compared without calling Python.
-        return self._numbers.get(bet_id.int)
+        known, number = self._found
+        if known is not bet_id:
+            # The number behind a UUID is hashed and compared without calling Python.
+            number = self._numbers.get(bet_id.int)
+            self._found = bet_id, number
+        return number
 
-    def place(self, fact: Fact, event: StakePlaced, account: Account) -> None:
-        """Add a bet, which is not known yet."""
-        number = len(self.stakes)
-        self._numbers[event.bet_id.int] = number
+    def place(self, fact: Fact, event: StakePlaced, account: Account) -> bool:
+        """Add a bet, and return whether it was not known yet."""
+        bet_id, number = event.bet_id.int, len(self.stakes)
+        if bet_id in self._numbers:
+            return False
+        self._numbers[bet_id] = number
+        self._found = event.bet_id, number
         self.accounts.append(account)
-        self.offers.append(self._offer(event))
+        self.offers.append(self.offer(event))
         self.stakes.append(event.stake)
         self.positions.append(fact.position)
         self.payouts.append(0)
         self.resolutions.append(0)
-        self.microseconds.append(self._microseconds(fact.at))
+        at = fact.at
+        if at is not self._last[0]:
+            self._last = (at, microseconds_of(at))
+        self.microseconds.append(self._last[1])
         self._outcomes.append(0)
-        self._games.setdefault(event.game_id.int, array("L")).append(number)
+        game = self._games.get(event.game_id.int)
+        if game is None:
+            game = self._games[event.game_id.int] = array("L")
+        game.append(number)
+        return True
 
     def resolve(self, number: int, *, outcome: str, payout: int, resolution: int) -> None:
         """Note how a bet stands from here on."""
-        self._outcomes[number] = OUTCOMES.index(outcome) if outcome in OUTCOMES else 0
+        self._outcomes[number] = _CODES.get(outcome, 0)
         self.payouts[number] = payout
         self.resolutions[number] = resolution
 
@@ -114,13 +132,15 @@ class Bets:
         """Yield the numbers of the bets that are not resolved."""
         return (number for number, code in enumerate(self._outcomes) if code == 0)
 
-    def _microseconds(self, at: Instant) -> int:
-        if at is not self._last[0]:
-            self._last = (at, microseconds_of(at))
-        return self._last[1]
+    def offer(self, event: StakePlaced) -> Offer:
+        """Return the terms that a stake froze: one object for all bets on the same outcome of the same quote."""
+        asked, offer = self._frozen
+        if asked is not event or offer is None:
+            offer = self._offer(event)
+            self._frozen = event, offer
+        return offer
 
     def _offer(self, event: StakePlaced) -> Offer:
-        """Return the terms of a stake: one object for all bets on the same outcome of the same quote."""
         key = (event.odds_id.int, event.outcome)
         known = self._known.get(key)
         if known is not None and (

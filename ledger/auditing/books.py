@@ -155,29 +155,28 @@ class Books(Check):
         return wrong + _move(account, event.amount, event.available)
 
     def _stake(self, fact: Fact, event: StakePlaced, account: Account) -> list[str]:
-        if self.bets.find(event.bet_id) is not None:
+        available, stake = account.available, event.stake
+        if not self.bets.place(fact, event, account):
             return [f"places bet {event.bet_id} a second time"]
-        wrong = []
-        if event.stake > account.available:
-            wrong.append(f"stakes {event.stake} credits, {account.available} were available")
-        self.bets.place(fact, event, account)
         account.open_stakes += 1
-        account.books.escrow += event.stake
-        return wrong + _move(account, -event.stake, event.available)
+        account.books.escrow += stake
+        wrong = _move(account, -stake, event.available)
+        return wrong if stake <= available else [f"stakes {stake} credits, {available} were available", *wrong]
 
     def _resolve(self, _: Fact, event: BetWon | BetLost | StakeReturned, account: Account) -> list[str]:
-        number = self.bets.find(event.bet_id)
-        if number is None or self.bets.accounts[number] is not account:
+        bets = self.bets
+        number = bets.find(event.bet_id)
+        if number is None or bets.accounts[number] is not account:
             return [f"resolves bet {event.bet_id}, which {account.entry} never placed"]
-        if self.bets.outcome(number) != "open":
-            return [f"resolves bet {event.bet_id}, which is {self.bets.outcome(number)}"]
+        if bets.outcome(number) != "open":
+            return [f"resolves bet {event.bet_id}, which is {bets.outcome(number)}"]
         outcome, payout = _outcome(event)
-        stake = self.bets.stakes[number]
-        account.books.escrow -= stake
-        account.books.house -= payout - stake
+        stake, books = bets.stakes[number], account.books
+        books.escrow -= stake
+        books.house -= payout - stake
         account.open_stakes -= 1
         account.has_played = True
-        self.bets.resolve(number, outcome=outcome, payout=payout, resolution=event.resolution)
+        bets.resolve(number, outcome=outcome, payout=payout, resolution=event.resolution)
         return _move(account, payout, event.available)
 
     def _correct(self, _: Fact, event: PayoutCorrected, account: Account) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ledger.auditing.findings import Check, Finding
 from ledger.events import Event
@@ -16,13 +16,20 @@ class Checks:
 
     def __init__(self, *checks: Check) -> None:
         self._checks = checks
-        self._takes: dict[type[Event], tuple[Take, ...]] = {}
+        self._of_every_event = [check for check in checks if not check.EVENTS]
+        # By which of those are done with the facts, and by the type of an event.
+        self._takes: dict[tuple[bool, ...], dict[type[Event], tuple[Take, ...]]] = {}
 
-    def take(self, facts: Iterable[Fact]) -> list[Finding]:
+    def take(self, facts: Sequence[Fact]) -> list[Finding]:
         """Take the next facts, and return what is wrong with them."""
         found: list[Finding] = []
+        done = tuple([check.take_all(facts) for check in self._of_every_event])
+        takes_of = self._takes.setdefault(done, {})
         for fact in facts:
-            takes = self._takes.get(type(fact.event)) or self._takes_of(type(fact.event))
+            kind = type(fact.event)
+            takes = takes_of.get(kind)
+            if takes is None:
+                takes = takes_of[kind] = self._takers(kind, done)
             try:
                 for take in takes:
                     found += take(fact)
@@ -34,7 +41,7 @@ class Checks:
         """Return what is missing, once the log has ended."""
         return [finding for check in self._checks for finding in check.end()]
 
-    def _takes_of(self, kind: type[Event]) -> tuple[Take, ...]:
-        takes = tuple(check.take for check in self._checks if not check.EVENTS or kind in check.EVENTS)
-        self._takes[kind] = takes
-        return takes
+    def _takers(self, kind: type[Event], done: Sequence[bool]) -> tuple[Take, ...]:
+        over = [check for check, is_done in zip(self._of_every_event, done, strict=True) if is_done]
+        wanting = [check for check in self._checks if not check.EVENTS or kind in check.EVENTS]
+        return tuple(check.take for check in wanting if not any(check is each for each in over))

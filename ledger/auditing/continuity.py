@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from ledger.auditing.findings import Check, Finding
@@ -28,6 +28,22 @@ class Continuity(Check):
         found = () if follows and is_later else list(self._wrong(fact, position, version))
         self.position, self.at, self._versions[stream] = fact.position, at, fact.version
         return found
+
+    def take_all(self, facts: Sequence[Fact]) -> bool:
+        """Take the next events, if each follows on the one before."""
+        log, versions, first, last = self.log, self._versions, self.position + 1, self.at
+        for position, fact in enumerate(facts, start=first):
+            stream, version, at = fact.stream.int, fact.version, fact.recorded_at or fact.at
+            follows = fact.position == position and version == versions.get(stream, 0) + 1 and fact.log == log
+            if not follows or not (at is last or last is None or at >= last):
+                # Each of those that are taken followed on the version before its own.
+                for taken in reversed(facts[: position - first]):
+                    versions[taken.stream.int] = taken.version - 1
+                return False
+            last = at
+            versions[stream] = version
+        self.position, self.at = first + len(facts) - 1, last
+        return True
 
     def _wrong(self, fact: Fact, position: int, version: int) -> Iterator[Finding]:
         if fact.log != self.log:

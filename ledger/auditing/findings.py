@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,6 +40,13 @@ class Check(ABC):
     @abstractmethod
     def take(self, fact: Fact) -> Iterable[Finding]:
         """Take the next fact, and return what is wrong with it."""
+
+    def take_all(self, facts: Sequence[Fact]) -> bool:
+        """Take the next facts at once, if nothing is wrong with any; else take none, and return False.
+
+        It is asked of checks that take every event, and at which no other looks; the others are given one by one.
+        """
+        return False
 
     def end(self) -> Iterable[Finding]:
         """Return what is missing, once the log has ended: nothing, unless a check says otherwise."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from ledger.aggregate import LedgerError
+from ledger.auditing.bets import Bets
 from ledger.auditing.board import Board
 from ledger.auditing.findings import Check, Finding
 from ledger.events import Event, StakePlaced
@@ -21,10 +22,11 @@ class Gates(Check):
 
     EVENTS: ClassVar[tuple[type[Event], ...]] = (StakePlaced,)
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, bets: Bets) -> None:
         self._board = board
-        # What stakes were offered, by quote and outcome, since anything happened on the board.
-        self._offers: dict[tuple[int, str], tuple[Game, Offer]] = {}
+        self._bets = bets
+        # What was on offer since anything happened on the board, by the one object that stakes share which froze it.
+        self._on_offer: dict[int, tuple[Offer, Game]] = {}
         self._taken = 0
 
     def take(self, fact: Fact) -> Iterable[Finding]:
@@ -32,44 +34,38 @@ class Gates(Check):
         stake = fact.event
         assert isinstance(stake, StakePlaced)
         try:
-            wrong = _wrong(stake, self._offer(stake, fact.at), self._board.week.rules)
+            wrong = self._misoffered(stake, fact.at) or _unruly(stake, self._board.week.rules)
         except LedgerError as refusal:
             wrong = str(refusal)
         return () if wrong is None else [Finding("gate", fact.token, wrong)]
 
-    def _offer(self, stake: StakePlaced, at: Instant) -> Offer:
-        """Return what the stake would freeze here and now; raises LedgerError where it may not be placed.
+    def _misoffered(self, stake: StakePlaced, at: Instant) -> str | None:
+        """Say what else was on offer than the stake froze; raises LedgerError where it may not be placed.
 
         What is on offer changes with the board, and ends with the game's start.
         """
         if self._taken != self._board.taken:
             self._taken = self._board.taken
-            self._offers.clear()
-        key = (stake.odds_id.int, stake.outcome)
-        game, offer = self._offers.get(key, (None, None))
-        if game is not None and offer is not None and _names(stake, offer) and at < game.starts_at:
-            return offer
+            self._on_offer.clear()
+        frozen = self._bets.offer(stake)
+        known = self._on_offer.get(id(frozen))
+        if known is not None and at < known[1].starts_at:
+            return None
         game, week = self._board.game(stake.game_id), self._board.week
         if game is None:
             raise UnknownGame(f"game {stake.game_id} is not listed")
         if week.grouped is None or week.closed is not None:
             week.require_betting()
         offer = game.offer(market_id=stake.market_id, odds_id=stake.odds_id, outcome=stake.outcome, at=at)
-        self._offers[key] = game, offer
-        return offer
+        if stake.market != offer.market or stake.line != offer.line or stake.price != offer.price:
+            froze = f"froze {stake.market} {stake.line} at {stake.price}"
+            return f"{froze}, on offer was {offer.market} {offer.line} at {offer.price}"
+        self._on_offer[id(frozen)] = frozen, game
+        return None
 
 
-def _names(stake: StakePlaced, offer: Offer) -> bool:
-    """Say whether a stake, which names the quote and outcome of an offer, names its market and its game as well."""
-    return stake.market_id.int == offer.market_id.int and stake.game_id.int == offer.game_id.int
-
-
-def _wrong(stake: StakePlaced, offer: Offer, rules: Rules) -> str | None:
-    if stake.market != offer.market or stake.line != offer.line or stake.price != offer.price:
-        return (
-            f"froze {stake.market} {stake.line} at {stake.price},"
-            f" on offer was {offer.market} {offer.line} at {offer.price}"
-        )
+def _unruly(stake: StakePlaced, rules: Rules) -> str | None:
+    """Say which rule a stake breaks."""
     if stake.stake < rules.stake_min or (rules.stake_max is not None and stake.stake > rules.stake_max):
         return f"stakes {stake.stake} credits, which the rules do not take"
     if not 100 <= abs(stake.price) <= rules.price_max:

@@ -74,6 +74,8 @@ class LineReader:
         self._canonical = msgspec.json.Encoder(order="sorted", enc_hook=self._write_special)
         self._text = ""
         self._time: Instant | None = None
+        # Of the times that the lines of a block share.
+        self._texts: dict[Instant, str] = {}
 
     def facts(self, block: Block) -> list[Fact] | None:
         """Return the facts of all lines at once; None where that cannot be done, so that `judged` must be asked.
@@ -81,6 +83,7 @@ class LineReader:
         Their records are not kept: they are what `record_of` makes of the facts.
         """
         text = block.text
+        self._texts.clear()
         try:
             facts = self.facts_of_canonical(text)
             return facts if self._canonical.encode_lines(facts) == text else None
@@ -144,11 +147,16 @@ class LineReader:
 
     def _read_special(self, wanted: type, value: Any) -> Instant:
         if wanted is Instant and isinstance(value, str):
+            if self._time is not None and value == self._text:
+                return self._time
             return self._instant(value)
         raise TypeError(f"{value!r} is no {wanted.__name__}")
 
     def _write_special(self, value: Any) -> str:
-        return self._text if value is self._time else str(value)
+        text = self._texts.get(value)
+        if text is None:
+            text = self._texts[value] = str(value)
+        return text
 
 
 def leaves(blocks: Iterable[Block]) -> Iterator[Leaf]:

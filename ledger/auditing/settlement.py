@@ -124,15 +124,13 @@ class Settlements(Check):
 
     def _grade(self, settled: Settled, number: int, result: Result | None) -> Grade | None:
         """Return what a bet comes to; None where the resolution says nothing of it."""
-        if self._is_void(settled, number):
+        if settled.settlement.voids and self._is_void(settled, number):
             return Grade("void", self._bets.stakes[number], "operator")
         return None if result is None else settled.verdicts(result).grade(self._bets, number)
 
     def _is_void(self, settled: Settled, number: int) -> bool:
         """Say whether a ruling that stands names a bet."""
         voids = settled.settlement.voids.values()
-        if not voids:
-            return False
         # Ids are not kept by number: of those that are named, one is the bet's, or none.
         named = (void.event.bet_id for void in voids if isinstance(void.event, BetsVoided) and void.event.bet_id)
         return settled.settlement.is_void(

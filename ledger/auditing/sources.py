@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -57,12 +58,13 @@ class RecorderSource:
 class FileSource:
     """A log in a file of export lines; its name is that of its first event. Raises LineError where there is none.
 
-    `taken` is given all bytes of its blocks as they are read, for whoever hashes them.
+    `sha256` is the hash of the file once its blocks were read, if it was `hashed`.
     """
 
-    def __init__(self, path: Path, *, taken: Callable[[bytes], object] = len) -> None:
+    def __init__(self, path: Path, *, hashed: bool = False) -> None:
         self.path = path
-        self.taken = taken
+        self.sha256 = ""
+        self._hashed = hashed
         with path.open("rb") as file:
             self.log = LineReader().record(file.readline().removesuffix(b"\n")).log
             file.seek(0)
@@ -70,12 +72,15 @@ class FileSource:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the lines; a last one without LF counts, and is told of."""
+        sha256 = hashlib.sha256()
         for text in self.texts():
-            self.taken(text)
+            if self._hashed:
+                sha256.update(text)
             yield Block.of(text)
+        self.sha256 = sha256.hexdigest()
 
     def texts(self) -> Iterator[bytes]:
-        """Yield the texts of the same blocks, of which nobody is told."""
+        """Yield the texts of the same blocks, which are not hashed."""
         with self.path.open("rb") as file:
             while text := file.read(_BLOCK_BYTES) + file.readline():
                 yield text

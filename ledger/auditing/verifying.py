@@ -40,7 +40,7 @@ def checks_of(log: str) -> list[Check]:
         WeekStates(log, board),
         Ids(log),
         DrawCheck(),
-        Gates(board),
+        Gates(board, books.bets),
         cases,
         Rulings(board, results, cases),
         board,
@@ -72,7 +72,8 @@ def verify(
         if look.facts is not None:
             yield from held.take(look.facts)
             read += len(look.facts)
-        for read, (judged, trouble) in enumerate(look.judged, start=read + 1):
+        for judged, trouble in look.judged:
+            read += 1
             if trouble:
                 yield Finding("line", position_token(source.log, read), trouble)
             if judged is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import pytest
@@ -62,6 +63,52 @@ def test_an_answer_that_is_there_already_is_brought_as_well() -> None:
     answer.set_result(7)
 
     assert asyncio.run(Answers().to(answer)) == 7
+
+
+def test_what_comes_together_is_asked_together() -> None:
+    """The desk hears of all requests of a burst before it is woken; who cannot ask is told why."""
+    asked: list[int] = []
+
+    def ask(number: int) -> Future[int]:
+        if number < 0:
+            raise InsufficientCredits("no")
+        asked.append(number)
+        answer: Future[int] = Future()
+        answer.set_result(number)
+        return answer
+
+    async def wait() -> list[Any]:
+        answers = Answers()
+        waiting = [asyncio.ensure_future(answers.of(partial(ask, number))) for number in (1, -1, 2)]
+        await asyncio.sleep(0)
+        assert not asked
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    first, refused, last = asyncio.run(wait())
+    assert (first, last, asked) == (1, 2, [1, 2])
+    assert isinstance(refused, InsufficientCredits)
+
+
+def test_who_stops_waiting_before_others_come_has_asked_all_the_same() -> None:
+    """What was sent is carried out, whether or not its client is still there."""
+    asked: list[Future[int]] = []
+
+    def ask() -> Future[int]:
+        asked.append(Future())
+        return asked[0]
+
+    async def give_up() -> None:
+        waiting = asyncio.ensure_future(Answers().of(ask))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        while not asked:
+            await asyncio.sleep(0)
+        asked[0].set_result(1)
+        await asyncio.sleep(0)
+
+    asyncio.run(give_up())
 
 
 def _answer(asked: list[Future[int]]) -> None:

@@ -227,7 +227,7 @@ class _Asking:
 
     def ask(self, decide: Callable[[Decision], Any], *, actor: str, request: str, account: Any) -> Future[Any]:
         context = Context(log=self._log, actor=actor, request=request)
-        self.asked.append(Asked(decide, context, Future(), False, account))
+        self.asked.append(Asked(decide, context, Future(), alone=False, account=account))
         return self.asked[-1].future
 
 

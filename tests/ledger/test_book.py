@@ -8,18 +8,22 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from ledger import betting, listing
 from ledger import book as book_module
-from ledger import listing
 from ledger.account import Account
 from ledger.aggregate import Context
 from ledger.book import Book, Decision
 from ledger.game import Game, UnknownMarket
+from ledger.grading import Outcome
 from ledger.ids import bet_id, market_id, registration_stream, settlement_stream, week_stream
 from ledger.recorder import Row
+from ledger.slip import Slip, Stake
 from ledger.week import Week
 from tests.examples import KICK_OFF, STARTS_AT, WEEK
 from tests.given import state_of
 from tests.ledger.playing import PATIENCE, House, Listed
+
+LEGS = (("spread", "home"), ("total", "over"))
 
 
 @pytest.fixture
@@ -184,9 +188,56 @@ def test_bets_to_settle_are_as_they_were(
     """Whatever position they are said to be at."""
     account, bet = forgetful.get(Account, entries[0]), bet_id(entries[0], key)
     [placed] = [fact for fact in house.facts() if getattr(fact.event, "bet_id", None) == bet][:1]
-    deciding(forgetful).recall_bets([(account, bet, 1 if wrong else placed.position)] * 2)
-    fresh = Book(house.recorder()).get(Account, entries[0])
-    assert (account.bets[bet].placed, account.bets[bet].outcome) == (placed, fresh.bets[bet].outcome)
+    assert deciding(forgetful).stakes([(account, bet, 1 if wrong else placed.position)] * 2) == [placed] * 2
+    forgetful.recall([account])
+    as_read_anew(forgetful)
+
+
+def test_bet_that_is_settled_ahead_of_the_log_is_recalled_as_settled(forgetful: Book, entries: list[UUID]) -> None:
+    """What was decided and is not yet appended is not lost with what was forgotten."""
+    account, bet = deciding(forgetful).account(entries[0]), bet_id(entries[0], "open")
+    account.resolve(bet_id=bet, outcome=Outcome("lost", 0), resolution=1)
+    assert (account.bets, account.open_stakes) == ({}, 0)
+    forgetful.recall([account])
+    assert (account.bets[bet].outcome, account.bets[bet].resolution) == (Outcome("lost", 0), 1)
+    assert account.resolve(bet_id=bet, outcome=Outcome("lost", 0), resolution=1) is None
+
+
+def test_accounts_that_are_read_together_have_forgotten_their_bets(
+    house: House, forgetful: Book, entries: list[UUID]
+) -> None:
+    """Each has the prints of its bets, and of a slip's key, and recalls what they stand for."""
+    other = next(Listed(each, "g2") for each in forgetful.games if forgetful.games[each].locked is None)
+    stakes = [Stake(other.market(name), other.odds(name), side, 10) for name, side in LEGS]
+    slip = Slip("slip", tuple(stakes))
+    betting.place_bets(house.ledger, week=WEEK, entry=entries[1], slip=slip, numbers=(1, 2)).result(PATIENCE)
+    fresh = Book(house.recorder())
+    fresh.load()
+    read = fresh.accounts([*entries, entries[0]])
+    assert [account.id for account in read] == [*entries, entries[0]]
+    assert state_of(read[0]) == state_of(forgetful.get(Account, entries[0]))
+    assert (read[1].bets, read[1].slips, read[1].open_stakes) == ({}, {}, 2)
+    assert all(read[1].has_forgotten([bet_id(entries[1], key)]) for key in ("slip", "slip 1", "slip 2"))
+    fresh.recall(read)
+    as_read_anew(fresh)
+
+
+def test_accounts_that_are_expected_follow_the_news(house: House) -> None:
+    """One that is open is read; one that is not is blank, until it is opened."""
+    house.open_week()
+    entry = house.enrol(UUID(int=1))
+    book = Book(house.recorder())
+    book.load()
+    book.expect_accounts([entry])
+    assert book.aggregates[entry].version == 0
+    house.clock.now = STARTS_AT
+    house.draw()
+    book.catch_up(house.recorder().head().position)
+    as_read_anew(book)
+    late = Book(house.recorder())
+    late.expect_accounts([entry])
+    assert entry not in late.aggregates
+    assert [account.version for account in (*book.accounts([entry]), *late.accounts([entry]))] == [2, 2]
 
 
 def test_news_of_forgotten_bets_is_followed(house: House, forgetful: Book, entries: list[UUID], game: Listed) -> None:

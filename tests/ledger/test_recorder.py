@@ -226,7 +226,7 @@ def test_streams_are_read_in_order_of_version(recorder: LogRecorder) -> None:
     """Many streams in one query."""
     append(recorder, [fact(B, 1), fact(A, 1), fact(B, 2), fact(C, 1)])
     read = [(record.stream, record.version) for record in recorder.read_streams([B, A])]
-    assert read == [(A, 1), (B, 1), (B, 2)]
+    assert read == [(B, 1), (A, 1), (B, 2)]
     assert recorder.read_streams([uuid4()]) == []
 
 
