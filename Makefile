@@ -10,7 +10,7 @@ COMPILE := $(UV) pip compile pyproject.toml --quiet --universal --python-version
 	--generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test fuzz bench check format client lock clean
+.PHONY: help setup run demo test fuzz simulate bench check format client lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: $(READY) ## run all tests; a part of them with ARGS="tests/ledger -k draw"
 
 fuzz: $(READY) ## search the API for answers that its document does not foresee; ARGS="--examples 200 --seed 7"
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+simulate: $(READY) ## simulate weeks in which everything goes wrong; ARGS="--weeks 20000 --seed 7"
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 bench: $(READY) ## measure the figures of docs/performance.md beside their peers; ARGS="--quick" for a rough table
 	$(BIN)/fairpool bench $(ARGS)

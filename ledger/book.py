@@ -51,9 +51,10 @@ A = TypeVar("A", bound=Aggregate)
 class Book:
     """What a desk knows of its log, up to position `known`."""
 
-    def __init__(self, recorder: LogRecorder) -> None:
+    def __init__(self, recorder: LogRecorder, *, events_kept: int = EVENTS_KEPT) -> None:
         self.recorder = recorder
         self.log = recorder.log
+        self._events_kept = events_kept
         self.forget()
 
     def forget(self) -> None:
@@ -208,7 +209,7 @@ class Book:
 
     def _forget_bets(self, keeping: Callable[[], AbstractSet[UUID]]) -> None:
         self._came, self._counted = self._came + self.known - self._counted, self.known
-        if not self._round and self._came > EVENTS_KEPT:
+        if not self._round and self._came > self._events_kept:
             self._round = [
                 each for each in self.aggregates.values() if isinstance(each, Account) and each.remembers_bets
             ]

@@ -145,14 +145,13 @@ def test_book_keeps_to_its_size(book: Book, game: Listed, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def forgetful(house: House, game: Listed, entries: list[UUID], monkeypatch: pytest.MonkeyPatch) -> Book:
+def forgetful(house: House, game: Listed, entries: list[UUID]) -> Book:
     """A book that has read one open bet and one that was won, and has no room for either."""
     house.must_bet(entries[0], house.list_game("g2"), key="open")
     house.must_bet(entries[0], game, key="won")
     house.result(game, 35, 20)
     house.settle(game)
-    monkeypatch.setattr(book_module, "EVENTS_KEPT", 0)
-    book = Book(house.recorder())
+    book = Book(house.recorder(), events_kept=0)
     book.load()
     book.fetch(Account, entries)
     book.trim()
