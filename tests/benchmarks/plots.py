@@ -75,7 +75,8 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> str:
     drawing.text(12, 22, "Ratios, as multiples of what they were to reach; marks are dreams", "title")
     for tick in ticks:
         drawing.line(across(tick), TOP - 6, across(tick), bottom, "mark" if tick == 1 else "grid")
-        drawing.text(across(tick), TOP - 12, f"{tick:g}×", "middle")
+        # What is less than 1 is long to write: as a fraction it has room.
+        drawing.text(across(tick), TOP - 12, f"{tick:g}×" if tick >= 1 else f"1/{1 / tick:g}", "middle")
     for number, (row, better, dream) in enumerate(bars):
         y = TOP + ROW * number
         start, end = sorted((across(1), across(better)))

@@ -30,6 +30,8 @@ class PlanSettlement:
 
     def take(self, week: str) -> None:
         """Take over the bets and accounts of a week, none of which is settled, in the place of those of another."""
+        # Of rows that have just come, the planner would know nothing yet.
+        self._connection.execute("ANALYZE bets, accounts")
         self._connection.execute("TRUNCATE plan.bets, plan.pool_members")
         self._connection.execute(self._sql["take_members"], {"week": week})
         self._connection.execute(self._sql["take_bets"], {"week": week})
