@@ -86,7 +86,7 @@ class EmbeddedNats:
             server_name=self._server_name, host=HOST, port=port, user=USER, password=password
         )
         write_private(self._folder / "nats.conf", configuration)
-        return [str(_installed_program()), "--config", "nats.conf"]
+        return [str(installed_program()), "--config", "nats.conf"]
 
     def _answers(self, port: int) -> bool:
         """Whether our server greets on `port`; it does so only once JetStream has recovered its streams."""
@@ -101,7 +101,7 @@ class EmbeddedNats:
             return False
 
 
-def _installed_program() -> Path:
+def installed_program() -> Path:
     """Where the wheel has put nats-server, which need not be a folder on PATH."""
     for file in distribution(PACKAGE).files or []:
         if file.name == "nats-server":

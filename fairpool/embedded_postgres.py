@@ -77,7 +77,7 @@ class EmbeddedPostgres:
             cluster = self._folder / "cluster"
             password = kept_password(self._folder / "password", may_create=not cluster.exists())
             home = cluster if cluster.exists() else _new_home(self._folder)
-            programs = starting.enter_context(_reachable_programs(user=owner_of(home), folder=self._folder))
+            programs = starting.enter_context(reachable_programs(user=owner_of(home), folder=self._folder))
             if home != cluster:
                 _initialise(home, programs=programs, password=password, lock=lock)
                 _move_durably(home, cluster)
@@ -202,7 +202,7 @@ def _move_durably(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _reachable_programs(*, user: User, folder: Path) -> Iterator[Path]:
+def reachable_programs(*, user: User, folder: Path) -> Iterator[Path]:
     """The folder of PostgreSQL's programs that `user` can run: as installed, or a copy, removed at exit.
 
     The copy's name follows from `folder`, so that the next start removes what a killed program has left.

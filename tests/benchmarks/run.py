@@ -75,7 +75,7 @@ class Asked:
     @property
     def limit_seconds(self) -> int:
         """How long a benchmark may take, preparation included, before it counts as hung."""
-        seconds = 120 + 30 * self.rounds if self.quick else 600 + 120 * self.rounds
+        seconds = 120 + 30 * self.rounds if self.quick else 1_200 + 360 * self.rounds
         return 2 * seconds if self.plots else seconds
 
 

@@ -1,0 +1,137 @@
+"""What everything happens on: servers on hosts and disks of their own, the service, a week, and players."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psycopg
+from nats.errors import Error as NatsError
+
+from fairpool.sandbox.sandbox import Sandbox
+from tests.faults.clocks import Clock
+from tests.faults.games import Games
+from tests.faults.nats_server import Nats
+from tests.faults.players import Plan, Player
+from tests.faults.postgres_server import Postgres
+from tests.faults.processes import wait_until
+from tests.faults.service import Service
+
+PATIENCE_SECONDS: Final = 90.0
+_HEADS: Final = "SELECT log, position FROM heads"
+_UNSETTLED: Final = """
+SELECT count(*) FROM events AS told
+ WHERE topic = 'settlement.result_recorded' AND log = %s AND notification_id <= %s AND NOT EXISTS (
+   SELECT FROM events AS done
+    WHERE done.topic = 'settlement.completed' AND done.log = told.log
+      AND done.originator_id = told.originator_id AND done.originator_version > told.originator_version)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far things were at an instant: the ends of the logs, and how many messages of the feed had been said."""
+
+    heads: dict[str, int]
+    said: int
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is asked of the service: players, of whom some are bold, and bets and newcomers a second."""
+
+    players: int = 60
+    bold: int = 6
+    bets: float = 50.0
+    newcomers: float = 0.3
+
+
+@dataclass
+class Ground:
+    """The run's world. `clock` is the game's time, which processes may see otherwise; `journal` is the players'."""
+
+    folder: Path
+    seed: int
+    size: Size
+    week: str
+    clock: Clock
+    postgres: Postgres
+    spare: Postgres
+    nats: Nats
+    sandbox: Sandbox
+    service: Service
+    games: Games
+    journal: Path
+    players: list[Player]
+    _load: subprocess.Popen[bytes] | None = None
+
+    def begin_load(self) -> None:
+        """Have games come and players bet, from now on."""
+        self.games.start()
+        plan = Plan(
+            urls=self.service.urls,
+            players=self.players,
+            week=self.week,
+            rate=self.size.bets,
+            bold=self.size.bold,
+            newcomers=self.size.newcomers,
+            ahead=self.clock.ahead,
+            seed=self.seed,
+            journal=str(self.journal),
+        )
+        path = self.folder / "plan.json"
+        path.write_bytes(msgspec.json.encode(plan))
+        with (self.folder / "players.log").open("wb") as log:
+            command = [sys.executable, "-m", "tests.faults.players", str(path)]
+            self._load = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def end_load(self) -> None:
+        """Have the players bring to an end what they asked for, and the games be played out."""
+        assert self._load is not None
+        self._load.send_signal(signal.SIGTERM)
+        code = self._load.wait(PATIENCE_SECONDS)
+        assert code == 0, (self.folder / "players.log").read_text()
+        self.games.end()
+
+    def move_clocks(self, *, to: datetime) -> None:
+        """Have it be some time of the game's, for everybody."""
+        ahead = self.clock.ahead + (to - self.clock()).total_seconds()
+        for clock in (self.clock, *(process.clock for process in self.service.everybody)):
+            clock.set(ahead)
+
+    def has(self, topic: str) -> bool:
+        """Say whether something has happened in the week, if the database can be asked now."""
+        with suppress(psycopg.OperationalError):
+            query = "SELECT count(*) FROM events WHERE log = %s AND topic = %s"
+            return bool(self.postgres.ask(query, self.week, topic)[0][0])
+        return False
+
+    def await_whole(self, *, what: str) -> float:
+        """Wait until all of the service works, and has done all that there was to do when this was called.
+
+        Return how many seconds that took; raises NeverHappened.
+        """
+        mark: list[Mark] = []
+        return wait_until(lambda: self._is_whole(mark), what=f"whole again after {what}", seconds=PATIENCE_SECONDS)
+
+    def _is_whole(self, mark: list[Mark]) -> bool:
+        with suppress(psycopg.OperationalError, NatsError, TimeoutError):
+            if not mark:
+                mark.append(Mark(dict(self.postgres.ask(_HEADS)), len(self.games.said)))
+            return self.service.is_ready() and self._has_come_to(mark[0])
+        return False
+
+    def _has_come_to(self, mark: Mark) -> bool:
+        """Say whether the feed is taken, results are settled, projections are up: as far as there was anything then."""
+        if self.games.taken() < mark.said:
+            return False
+        positions = self.postgres.ask("SELECT log, min(position) FROM projection_positions GROUP BY log")
+        [(unsettled,)] = self.postgres.ask(_UNSETTLED, self.week, mark.heads[self.week])
+        return not unsettled and all(position >= mark.heads.get(log, 0) for log, position in positions)
