@@ -11,7 +11,6 @@ import httpx
 from ledger.weeks import ends_at
 from tests.faults.ground import PATIENCE_SECONDS, Ground
 from tests.faults.kills import storm
-from tests.faults.players import PASSWORD
 from tests.faults.processes import wait_until
 from tests.faults.rounds import Fault
 
@@ -46,8 +45,7 @@ def claim_prizes(ground: Ground) -> None:
     """Have every winner say where to pay."""
     with httpx.Client(base_url=ground.service.urls[1], timeout=60, trust_env=False) as client:
         for player in ground.players:
-            login = client.post("/api/auth/login", json={"email": player.email, "password": PASSWORD})
-            me = {"Authorization": f"Bearer {login.raise_for_status().json()['token']}"}
+            me = {"Authorization": f"Bearer {ground.token(player)}"}
             if client.get("/api/me/prizes", headers=me).raise_for_status().json()["data"]:
                 page = client.post("/api/me/payout-account", json={}, headers=me).raise_for_status().json()["url"]
                 httpx.post(page, timeout=60, trust_env=False)

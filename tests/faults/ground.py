@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import httpx
 import msgspec
 import psycopg
 from nats.errors import Error as NatsError
@@ -19,7 +20,7 @@ from fairpool.sandbox.sandbox import Sandbox
 from tests.faults.clocks import Clock
 from tests.faults.games import Games
 from tests.faults.nats_server import Nats
-from tests.faults.players import Plan, Player
+from tests.faults.players import PASSWORD, Plan, Player
 from tests.faults.postgres_server import Postgres
 from tests.faults.processes import wait_until
 from tests.faults.service import Service
@@ -112,6 +113,13 @@ class Ground:
             query = "SELECT count(*) FROM events WHERE log = %s AND topic = %s"
             return bool(self.postgres.ask(query, self.week, topic)[0][0])
         return False
+
+    def token(self, player: Player) -> str:
+        """Log a player in, at an API that lives."""
+        body = {"email": player.email, "password": PASSWORD}
+        answer = httpx.post(f"{self.service.urls[1]}/api/auth/login", json=body, timeout=60, trust_env=False)
+        token: str = answer.raise_for_status().json()["token"]
+        return token
 
     def await_whole(self, *, what: str) -> float:
         """Wait until all of the service works, and has done all that there was to do when this was called.

@@ -78,7 +78,7 @@ class Neighbour(Host):
 
     def reached_at(self, port: int) -> tuple[str, int]:
         """Return where a server is reached: at the proxy."""
-        return HOST, self._proxy.port
+        return HOST, self._proxy.port if port == self._port else port
 
     def command(self, *words: str, user: int | None = None, group: int | None = None) -> list[str]:
         """Return the command as it is: who asks for this host is not root."""

@@ -63,13 +63,13 @@ class Programs:
 class Postgres:
     """One server: its cluster on a disk, reached over a host's cable."""
 
-    def __init__(self, name: str, *, host: Host, disk: Folder, programs: Programs) -> None:
+    def __init__(self, name: str, *, host: Host, disk: Folder, programs: Programs, port: int | None = None) -> None:
         self.name = name
         self.host = host
         self.disk = disk
-        self.port = host.port()
+        self.port = port or host.port()
         self._programs = programs
-        self._cluster = disk.path / "cluster"
+        self._cluster = disk.path / name
         self._process: subprocess.Popen[bytes] | None = None
         self._log = disk.path.with_name(f"{name}.log")
 
@@ -86,6 +86,10 @@ class Postgres:
             connect_timeout=2,
             tcp_user_timeout=2000,
         )
+
+    def beside(self, name: str, *, port: int) -> Postgres:
+        """Return another server on the same host and disk."""
+        return Postgres(name, host=self.host, disk=self.disk, programs=self._programs, port=port)
 
     def create(self) -> None:
         """Make an empty cluster, open to whoever knows the password."""
@@ -128,6 +132,13 @@ class Postgres:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(_STARTS_WITHIN_SECONDS)
             self._process = None
+
+    def revive(self) -> None:
+        """Start it if it has ended by itself, and wait until it answers."""
+        if self._process is not None and self._process.poll() is not None:
+            self.kill()
+            self.launch()
+        self.await_answers()
 
     def pause(self) -> list[int]:
         """Stop its processes where they stand, and return them."""
