@@ -106,7 +106,7 @@ def _databases(stack: ExitStack, folder: Path) -> tuple[Postgres, Postgres]:
     programs = Programs.of(stack.enter_context(reachable_programs(user=owner, folder=folder)))
     make = Host if is_isolated() else Neighbour
     servers = []
-    for number, name in enumerate(("first", "second"), start=1):
+    for number, name in enumerate(("one", "two"), start=1):
         host = make(number)
         stack.callback(host.close)
         server = Postgres(name, host=host, disk=_disk(stack, folder / name, megabytes=_POSTGRES_MB), programs=programs)

@@ -14,6 +14,8 @@ EXT4_IOC_SHUTDOWN: Final = 0x8004587D
 # Nothing that the file system still has in memory, the end of its journal included, comes to the disk.
 EXT4_GOING_FLAGS_NOLOGFLUSH: Final = 2
 _MB: Final = 2**20
+_PIECE_BYTES: Final = 2**28
+_BLOCK_BYTES: Final = 2**12
 
 
 class Folder:
@@ -57,12 +59,15 @@ class Disk(Folder):
         self._mount()
 
     def fill(self) -> None:
-        """Leave no room on the disk."""
+        """Leave no room on the disk: take what there is in pieces, the last of them a block."""
+        piece, taken = _PIECE_BYTES, 0
         with (self.path / "ballast").open("wb") as file:
-            room = os.statvfs(self.path)
-            os.posix_fallocate(file.fileno(), 0, room.f_bfree * room.f_frsize - _MB)
-            while _is_written(file.fileno()):
-                pass
+            while piece >= _BLOCK_BYTES:
+                try:
+                    os.posix_fallocate(file.fileno(), taken, piece)
+                    taken += piece
+                except OSError:
+                    piece //= 2
 
     def make_room(self) -> None:
         """Have the room back."""
@@ -71,16 +76,6 @@ class Disk(Folder):
     def _mount(self) -> None:
         _do("mount", "-o", "loop", str(self._file), str(self.path))
         self.path.chmod(0o755)
-
-
-def _is_written(file: int) -> bool:
-    """Add a block to the end of a file, if there is room."""
-    try:
-        os.lseek(file, 0, os.SEEK_END)
-        os.write(file, bytes(4096))
-    except OSError:
-        return False
-    return True
 
 
 def _do(*command: str) -> None:

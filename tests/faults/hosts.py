@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from fairpool.embedded_server import HOST, free_port
@@ -61,6 +62,9 @@ class Host:
         for words in (("address", "add", f"{self.address}/24", "dev", there), ("link", "set", there, "up")):
             _do(*self.command("ip", *words))
         _do(*self.command("ip", "link", "set", "lo", "up"))
+        # Hosts reach one another through ours.
+        _do(*self.command("ip", "route", "add", "default", "via", ours))
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
 class Neighbour(Host):

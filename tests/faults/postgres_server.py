@@ -166,7 +166,7 @@ class Postgres:
     def ask(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query, each in a transaction of its own."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            cursor = connection.execute(query.encode(), parameters)
+            cursor = connection.execute(query.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def set(self, **settings: str) -> None:
