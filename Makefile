@@ -10,7 +10,7 @@ COMPILE := $(UV) pip compile pyproject.toml --quiet --universal --python-version
 	--generate-hashes --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test fuzz simulate bench check format client lock clean
+.PHONY: help setup run demo test fuzz simulate faults soak bench check format client lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,12 @@ fuzz: $(READY) ## search the API for answers that its document does not foresee;
 
 simulate: $(READY) ## simulate weeks in which everything goes wrong; ARGS="--weeks 20000 --seed 7"
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+faults: $(READY) ## break processes, servers, disks and networks under load, and ask witnesses; ARGS="--seed 7"
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(READY) ## load the service for as long as it is told, and look at its memory; ARGS="--minutes 480 --faults"
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: $(READY) ## measure the figures of docs/performance.md beside their peers; ARGS="--quick" for a rough table
 	$(BIN)/fairpool bench $(ARGS)

@@ -75,6 +75,9 @@ def ground(folder: Path, *, seed: int, size: Size) -> Iterator[Ground]:
         nats.start()
         stack.callback(nats.kill)
         sandbox, service = _service(stack, folder, clock=clock, postgres=postgres, spare=spare, nats=nats)
+        migrated = service.run("migrate")
+        assert migrated.returncode == 0, migrated.stderr
+        postgres.set_ledger_clock(clock.ahead)
         service.start()
         stack.callback(service.kill)
         wait_until(service.is_ready, what="the service is ready", seconds=PATIENCE_SECONDS)

@@ -10,6 +10,7 @@ from tests.faults.rounds import Fault
 
 def chosen(words: Sequence[str] | None, *, scale: float) -> list[Fault]:
     """Return the faults whose names have one of these words, or all; `scale` times the rounds."""
-    kinds = (kills, networks, feeds, storage, times, backups, standbys)
-    every = [fault for kind in kinds for fault in kind.faults(scale)]
+    every = [
+        fault for kind in (kills, networks, feeds, storage, times, backups, standbys) for fault in kind.faults(scale)
+    ]
     return [each for each in every if not words or any(word.lower() in each.name.lower() for word in words)]

@@ -106,6 +106,7 @@ class Ground:
         ahead = self.clock.ahead + (to - self.clock()).total_seconds()
         for clock in (self.clock, *(process.clock for process in self.service.everybody)):
             clock.set(ahead)
+        self.postgres.set_ledger_clock(ahead)
 
     def has(self, topic: str) -> bool:
         """Say whether something has happened in the week, if the database can be asked now."""

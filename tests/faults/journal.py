@@ -17,15 +17,17 @@ Standing = Literal["acknowledged", "refused", "open"]
 class Wish:
     """One bet that a client asked for, as often as it took; times are seconds since 1970.
 
-    `doubts` is when attempts ended without an answer that says what became of the bet: by a connection that broke, by
-    a time limit, or by a status of 500 or more. `bets` are the answers that acknowledged it, `refusals` the codes of
-    those that refused. `first_is_replay`: the first answer of all was to what an earlier attempt had done.
+    It was sent to `at_once` processes at the same time. `doubts` is when attempts ended without an answer that says
+    what became of the bet: by a connection that broke, by a time limit, or by a status of 500 or more. `bets` are the
+    answers that acknowledged it, `refusals` the codes of those that refused. `first_is_replay`: the first answer of all
+    was to what an earlier attempt had done.
     """
 
     key: str
     entry: str
     body: Json
     asked_at: float
+    at_once: int = 1
     answered_at: float | None = None
     doubts: list[float] = field(default_factory=list)
     bets: list[Json] = field(default_factory=list)
@@ -44,9 +46,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._file: TextIO = path.open("a", buffering=1)
 
-    def asked(self, key: str, *, entry: str, body: Json) -> None:
+    def asked(self, key: str, *, entry: str, body: Json, at_once: int) -> None:
         """Note a bet that is about to be asked for."""
-        self._write("asked", key, entry=entry, body=body)
+        self._write("asked", key, entry=entry, body=body, at_once=at_once)
 
     def answered(self, key: str, *, status: int, answer: Json, is_replay: bool) -> None:
         """Note an answer that says what became of it; `is_replay`: and that it had become of it before."""
@@ -84,7 +86,7 @@ def read(path: Path) -> Told:
         key, at = line["key"], line["at"]
         match line["kind"]:
             case "asked":
-                told.wishes.setdefault(key, Wish(key, line["entry"], line["body"], at))
+                told.wishes.setdefault(key, Wish(key, line["entry"], line["body"], at, line["at_once"]))
             case "in_doubt":
                 told.wishes[key].doubts.append(at)
             case "odd":

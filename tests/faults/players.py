@@ -163,11 +163,9 @@ class Bettor:
             # What nobody has, or a quote that was never given.
             body |= self._chance.choice([{"stake": 100_000}, {"odds_id": str(UUID(int=self._chance.getrandbits(128)))}])
         bet = Bet(f"{self._who.email}-{self._count}", body)
-        self._journal.asked(bet.key, entry=self._who.entry, body=body)
-        if self._chance.random() < _SENT_TWICE:
-            await asyncio.gather(self._ask(bet), self._ask(bet))
-        else:
-            await self._ask(bet)
+        at_once = 2 if self._chance.random() < _SENT_TWICE else 1
+        self._journal.asked(bet.key, entry=self._who.entry, body=body, at_once=at_once)
+        await asyncio.gather(*(self._ask(bet) for _ in range(at_once)))
 
     async def _ask(self, bet: Bet) -> None:
         answer = await self._insist("POST", "/api/bets", key=bet.key, wish=bet.key, json=bet.body)

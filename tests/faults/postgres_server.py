@@ -175,6 +175,13 @@ class Postgres:
             self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
         self.ask("SELECT pg_reload_conf()")
 
+    def set_ledger_clock(self, ahead: float) -> None:
+        """Have the ledger's clock be so many seconds ahead of this server's, as the clocks of the service are."""
+        self.ask(
+            "CREATE OR REPLACE FUNCTION ledger_clock() RETURNS timestamptz LANGUAGE sql VOLATILE"
+            f" AS $$ SELECT clock_timestamp() + interval '{ahead} seconds' $$"
+        )
+
     def copy_of(self, primary: Postgres, *, follows: bool) -> None:
         """Become a copy of a running server: a standby where it `follows`, else one to be restored from."""
         shutil.rmtree(self._cluster, ignore_errors=True)
