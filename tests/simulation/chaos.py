@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 
-from tests.simulation.scheduler import Scheduler
+from tests.simulation.scheduler import Scheduler, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,13 @@ class Chaos:
         self._scheduler.pause()
         self._break(self._rates.lost_answers, "the connection is lost behind the commit")
 
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Wait for a lock."""
-        self._scheduler.wait(until)
+    def wait(self, until: Callable[[], bool], on: Signal) -> None:
+        """Wait for a lock, until it is let go of."""
+        self._scheduler.wait(until, on)
+
+    def is_heads(self) -> bool:
+        """Toss a coin."""
+        return self._scheduler.random.random() < 0.5
 
     def _break(self, likelihood: float, error: str) -> None:
         if likelihood and self._scheduler.random.random() < likelihood:

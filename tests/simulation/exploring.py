@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
 from tests.simulation.chaos import Rates
-from tests.simulation.simulated_week import Plan, Played, SimulatedWeek
+from tests.simulation.plans import Plan, drawn_plan
+from tests.simulation.simulated_week import Played, SimulatedWeek
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Failure:
 
     def __str__(self) -> str:
         """Return it in a few lines."""
-        return f"seed {self.seed}: {self.error}\n  again: play({self.seed}, {self.plan})"
+        return f"seed {self.seed}: {self.error}\n  again: played({self.seed}, {self.plan})"
 
 
 def played(seed: int, plan: Plan) -> Played | Failure:
@@ -30,18 +32,22 @@ def played(seed: int, plan: Plan) -> Played | Failure:
         return Failure(seed, plan, f"{type(error).__name__}: {error}")
 
 
-def first_failure(seeds: Iterable[int], plan: Plan) -> Failure | None:
-    """Return what goes wrong first."""
-    weeks = (played(seed, plan) for seed in seeds)
+def first_failure(seeds: Iterable[int]) -> Failure | None:
+    """Return what goes wrong first, in weeks as their seeds draw them."""
+    weeks = (played(seed, drawn_plan(seed)) for seed in seeds)
     return next((each for each in weeks if isinstance(each, Failure)), None)
 
 
 def shrunk(failure: Failure) -> Failure:
-    """Return the same seed's failure in the smallest week that has one: fewer players, bets, processes and faults."""
+    """Return the failure in the smallest week that has one: with fewer players, bets, processes and faults.
+
+    With less of anything all else is drawn anew, so a few more seeds are tried.
+    """
     for plan in _smaller(failure.plan):
-        found = played(failure.seed, plan)
-        if isinstance(found, Failure):
-            return shrunk(found)
+        for seed in range(failure.seed, failure.seed + SEEDS_TRIED):
+            found = played(seed, plan)
+            if isinstance(found, Failure):
+                return shrunk(found)
     return failure
 
 
@@ -57,4 +63,5 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
             yield replace(plan, rates=replace(plan.rates, **{each.name: 0.0}))
 
 
-LEAST = {"kills": 0, "players": 1, "games": 1, "bets": 1, "processes": 1}
+SEEDS_TRIED: Final = 3
+LEAST = {"kills": 0, "jumps": 0, "players": 1, "games": 1, "bets": 1, "processes": 1}

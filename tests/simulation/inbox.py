@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from feeds.inbox import Inbox
 from feeds.messages import Message
 from tests.simulation.chaos import Chaos
+from tests.simulation.scheduler import Signal
 
 
 class Kept(NamedTuple):
@@ -23,8 +24,12 @@ class Kept(NamedTuple):
 
 @dataclass
 class FeedTables:
-    """What outlives every process: messages by source, game and topic, and dead letters by id of message."""
+    """What outlives every process: messages by source, game and topic, and dead letters by id of message.
 
+    `unlocked` tells who waits for a game that another has let go of one.
+    """
+
+    unlocked: Signal
     messages: dict[tuple[str, str, str], Kept] = field(default_factory=dict)
     letters: dict[str, dict[str, Any]] = field(default_factory=dict)
     locked: set[tuple[str, str]] = field(default_factory=set)
@@ -41,12 +46,13 @@ class MemoryInbox(Inbox):
     def alone_with(self, message: Message, *, body: bytes) -> Iterator[bool]:
         """Keep a game to oneself."""
         game = (message.source, message.game_id)
-        self._chaos.wait(lambda: game not in self._tables.locked)
+        self._chaos.wait(lambda: game not in self._tables.locked, self._tables.unlocked)
         self._tables.locked.add(game)
         try:
             yield self.is_outdated(message, body=body)
         finally:
             self._tables.locked.discard(game)
+            self._tables.unlocked.notify()
 
     def _run(self, query: str, **parameters: Any) -> list[Any]:
         self._chaos.step()

@@ -64,6 +64,8 @@ class Model:
 
     def __init__(self) -> None:
         self.position = 0
+        self.recorded_at: datetime | None = None
+        self.entries: set[str] = set()
         self.versions: Counter[str] = Counter()
         self.accounts: dict[str, Account] = {}
         self.bets: dict[str, Bet] = {}
@@ -71,6 +73,7 @@ class Model:
         self._game_of: dict[str, str] = {}
         self._chunks: list[tuple[Record, str, Data]] = []
         self.state = "unknown"
+        self.settling = 0
         self.issued = 0
         self.house = 0
         self.escrow = 0
@@ -81,7 +84,8 @@ class Model:
         stream = str(record.stream)
         self.versions[stream] += 1
         self._require(record, record.version == self.versions[stream], "versions of a stream are 1, 2, 3, …")
-        self.position = record.position
+        self._require(record, self.recorded_at is None or record.recorded_at >= self.recorded_at, "time goes on")
+        self.position, self.recorded_at = record.position, record.recorded_at
         handle = getattr(self, f"_{record.topic.replace('.', '_')}", None)
         if handle is not None:
             handle(record, stream, msgspec.json.decode(record.state))
@@ -91,6 +95,11 @@ class Model:
     def _require(self, record: Record, holds: bool, rule: str) -> None:
         if not holds:
             raise Broken(record, rule)
+
+    def is_bust(self, entry: str) -> bool:
+        """Say whether an entry has no credits, and no bet that may bring any."""
+        is_open = any(bet.entry == entry and bet.paid is None for bet in self.bets.values())
+        return entry in self.accounts and self.accounts[entry].available <= 0 and not is_open
 
     def conclude(self) -> None:
         """Look at what was committed as a whole: what a chunk says was paid, its bets have, and nobody else's."""
@@ -110,6 +119,7 @@ class Model:
         self._require(record, self.state == "registering", "a week is grouped once")
         granted = all(account.is_granted for account in self.accounts.values())
         self._require(record, granted, "every account is granted before the first stake")
+        self._require(record, self.accounts.keys() == self.entries, "who enrolled takes part, and nobody else")
         self.state = "grouped"
 
     def _week_closed(self, record: Record, stream: str, data: Data) -> None:
@@ -125,6 +135,10 @@ class Model:
         self._require(record, self.state == "settled", "a week is final once it is settled")
         self.state = "final"
 
+    def _entry_enrolled(self, record: Record, stream: str, data: Data) -> None:
+        self._require(record, self.state == "registering", "entries enrol before the draw")
+        self.entries.add(data["entry"])
+
     def _account_opened(self, record: Record, stream: str, data: Data) -> None:
         self._require(record, stream not in self.accounts, "an account is opened once")
         self.accounts[stream] = Account()
@@ -138,8 +152,7 @@ class Model:
 
     def _account_bought_back(self, record: Record, stream: str, data: Data) -> None:
         account = self.accounts[stream]
-        is_bust = account.available == 0 and not any(b.entry == stream and b.paid is None for b in self.bets.values())
-        self._require(record, is_bust and not account.bought_back, "who is bust buys back, once")
+        self._require(record, self.is_bust(stream) and not account.bought_back, "who is bust buys back, once")
         account.bought_back += 1
         self.issued += data["amount"]
         self._move(record, stream, data["amount"], data)
@@ -230,12 +243,14 @@ class Model:
             game = self.games[data["game_id"]]
             self._require(record, data["resolution"] == game.resolution + 1, "resolutions are 1, 2, 3, …")
             game.resolution, game.cut, game.settled_to = data["resolution"], record.position, 0
+            self.settling += 1
 
     def _settlement_chunk_settled(self, record: Record, stream: str, data: Data) -> None:
         game = self.games[self._game_of[stream]]
         self._require(record, data["resolution"] == game.resolution, "a chunk settles by what settles its game now")
         self._require(record, data["from"] == game.settled_to + 1, "chunks follow one another")
         game.settled_to = data["to"]
+        self.settling += 1
         self._chunks.append((record, self._game_of[stream], data))
 
     def _settlement_completed(self, record: Record, stream: str, data: Data) -> None:

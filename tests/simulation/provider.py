@@ -75,7 +75,7 @@ def mind_payments(process: Process, provider: Provider) -> None:
     """Hear what the provider tells, and give what was paid for, or send it back."""
     scheduler = process.world.scheduler
     while True:
-        scheduler.wait(provider.messages.has_news)
+        scheduler.wait(provider.messages.has_news, provider.messages.news)
         number, message = provider.messages.deliver()
         event, payment_id = message.decode().split()
         try:

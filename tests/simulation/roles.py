@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from feeds.deadlines import Deadlines
@@ -15,9 +16,12 @@ from tests.simulation.inbox import MemoryInbox
 from tests.simulation.service import Process
 from tests.simulation.tables import MemoryBets, MemoryRunner, Projector
 
-BETS_A_CHUNK: Final = 3
+BETS_A_CHUNK_MAX: Final = 3
 PAGE: Final = 7
 _AWAY_SECONDS: Final = 1.0
+_GATHER_SECONDS: Final = 10_000.0
+_LATE_SECONDS: Final = 30.0
+_GATHERS: Final = 0.7
 
 
 def settle(process: Process) -> None:
@@ -26,7 +30,7 @@ def settle(process: Process) -> None:
         process.ledger,
         bets=MemoryBets(process.world.tables, process.chaos),
         projections=MemoryRunner(process.world.tables, process.chaos),
-        bets_a_chunk=BETS_A_CHUNK,
+        bets_a_chunk=process.world.scheduler.random.randint(1, BETS_A_CHUNK_MAX),
     )
     _forever(process, settler.step)
 
@@ -58,7 +62,7 @@ def take_feed(process: Process, bus: Bus) -> None:
     ingest = Ingest(process.ledger, inbox, clock=process.clock)
     scheduler = process.world.scheduler
     while True:
-        scheduler.wait(bus.has_news)
+        scheduler.wait(bus.has_news, bus.news)
         number, body = bus.deliver()
         try:
             ingest.take(body, subject="sports.simulated")
@@ -71,12 +75,21 @@ def take_feed(process: Process, bus: Bus) -> None:
 
 
 def _forever(process: Process, step: Callable[[], int], *, idle: Callable[[], float | None] = lambda: None) -> None:
-    """Step again and again; with nothing to do, wait until something happens anywhere, or as long as one may idle."""
+    """Step again and again; with nothing to do, wait until something happens anywhere, or as long as one may idle.
+
+    Mostly news gather for a while before they are looked at: who is always awake meets nothing but single events.
+    """
     storage, scheduler = process.world.storage, process.world.scheduler
     while True:
         seen = storage.size
         try:
-            if not step():
-                scheduler.wait(lambda seen=seen: storage.size > seen, seconds=idle())  # type: ignore[misc]
+            if step():
+                continue
+            seconds = idle()
+            ends = inf if seconds is None else scheduler.now + seconds
+            is_news = scheduler.wait(lambda seen=seen: storage.size > seen, storage.news, seconds=seconds)  # type: ignore[misc]
+            if scheduler.random.random() < _GATHERS:
+                longest = min(_GATHER_SECONDS, ends - scheduler.now) if is_news else _LATE_SECONDS
+                scheduler.sleep(scheduler.random.random() * longest)
         except (LedgerError, ProjectionBehind, *OUTAGES):
             scheduler.sleep(_AWAY_SECONDS)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 STEPS_MAX: Final = 100_000
+_Waiting: TypeAlias = "tuple[float, int, Task, int]"
 
 
 class Crash(GreenletExit):
@@ -25,28 +27,59 @@ class Stuck(AssertionError):
 
 
 class Task:
-    """A thread of a process; `waits_until` says what for, where it waits for something."""
+    """A thread of a process. `turn` counts how often it was called: what was to wake it earlier is void."""
 
-    __slots__ = ("name", "process", "thread", "waits_until", "wakes_at")
+    __slots__ = ("is_over", "name", "process", "thread", "turn")
 
     def __init__(self, process: str, name: str, thread: greenlet) -> None:
         self.process = process
         self.name = name
         self.thread = thread
-        self.waits_until: Callable[[], bool] | None = None
-        self.wakes_at: float | None = None
+        self.turn = 0
+        self.is_over = False
+
+
+class Signal:
+    """Where those wait who are called when something has changed, to look whether it is what they wait for."""
+
+    __slots__ = ("_scheduler", "_waiting")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._waiting: list[tuple[Task, int]] = []
+
+    def notify(self) -> None:
+        """Call all who wait."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for task, turn in waiting:
+                self._scheduler.call(task, turn)
+
+    def await_(self, task: Task) -> None:
+        """Have a task called."""
+        self._waiting.append((task, task.turn))
 
 
 class Scheduler:
-    """Lets one task after another take a step. `now` counts seconds since `begins`; nothing but waiting takes time."""
+    """Lets one task after another take a step. `now` counts seconds since `begins`; nothing but waiting takes time.
+
+    Tasks are started and killed by one another; it is made, and run, where the world begins.
+    """
 
     def __init__(self, random: Random, *, begins: datetime) -> None:
         self.random = random
         self.now = 0.0
         self.steps = 0
         self._begins = begins
-        self._tasks: dict[greenlet, Task] = {}
-        self._dying: set[greenlet] = set()
+        self._hub = getcurrent()
+        self._tasks: list[Task] = []
+        self._ready: list[Task] = []
+        # Who wakes at a time, and who at a number of steps; numbered, so that the first to wait wakes first.
+        self._sleeping: list[_Waiting] = []
+        self._skipping: list[_Waiting] = []
+        self._slept = 0
+        self._running: Task | None = None
+        self._is_killing = False
 
     def clock(self) -> datetime:
         """Return the time of the world."""
@@ -54,86 +87,123 @@ class Scheduler:
 
     def start(self, process: str, name: str, run: Callable[[], None]) -> Task:
         """Start a thread of a process, which takes its first step when its turn comes."""
-        task = Task(process, name, greenlet(run))
-        self._tasks[task.thread] = task
+        task = Task(process, name, greenlet(run, self._hub))
+        self._tasks.append(task)
+        self._ready.append(task)
         return task
+
+    def call(self, task: Task, turn: int) -> None:
+        """Have a task that waits take its next step, unless it was called since `turn`."""
+        if task.turn == turn and not task.is_over:
+            task.turn += 1
+            self._ready.append(task)
 
     def pause(self) -> None:
         """End a step of the task that calls: anybody may be next. Does nothing outside of tasks."""
-        if getcurrent() in self._tasks or getcurrent() in self._dying:
+        if self._running is not None:
+            self._ready.append(self._running)
             self._leave()
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for the task that calls."""
-        self._leave(wakes_at=self.now + seconds)
+        self._wake_at(self.now + seconds)
+        self._leave()
 
-    def wait(self, until: Callable[[], bool], *, seconds: float | None = None) -> bool:
-        """Let the task that calls wait until something is so, or time is over; return which."""
-        if until():
-            return True
-        self._leave(waits_until=until, wakes_at=None if seconds is None else self.now + seconds)
-        return until()
+    def wait(self, until: Callable[[], bool], *on: Signal, seconds: float | None = None) -> bool:
+        """Let the task that calls wait until something is so, or time is over; return which.
+
+        It looks again whenever one of `on` is notified.
+        """
+        ends = None if seconds is None else self.now + seconds
+        while not until():
+            if ends is not None and self.now >= ends:
+                return False
+            assert self._running is not None
+            for signal in on:
+                signal.await_(self._running)
+            if ends is not None:
+                self._wake_at(ends)
+            self._leave()
+        return True
 
     def skip(self, steps: int) -> None:
         """Let others take so many steps."""
-        target = self.steps + steps
-        self.wait(lambda: self.steps >= target)
+        assert self._running is not None
+        self._slept += 1
+        heappush(self._skipping, (self.steps + steps, self._slept, self._running, self._running.turn))
+        self._leave()
 
-    def is_alive(self, task: Task) -> bool:
-        """Say whether a task has not come to its end."""
-        return task.thread in self._tasks
+    def linger(self, pauses: int) -> None:
+        """Be slow: let others go first so many times."""
+        for _ in range(pauses):
+            self.pause()
 
     def kill(self, process: str) -> None:
         """Have all threads of a process die where they stand."""
-        for task in [task for task in self._tasks.values() if task.process == process]:
-            self._dying.add(self._tasks.pop(task.thread).thread)
+        killer, self._is_killing = self._running, True
+        for task in [task for task in self._tasks if task.process == process]:
+            self._tasks.remove(task)
+            task.is_over, self._running = True, task
             task.thread.parent = getcurrent()
             task.thread.throw(Crash)
-            self._dying.discard(task.thread)
+        self._running, self._is_killing = killer, False
 
     def run(self, *, until: Callable[[], bool], observe: Callable[[], None]) -> None:
         """Let tasks take steps until something is so; `observe` looks at the world after each of them. Raises Stuck."""
         while not until():
-            task = self._next()
-            task.waits_until = task.wakes_at = None
-            task.thread.parent = getcurrent()
+            task = self._running = self._next()
             task.thread.switch()
-            if task.thread.dead:
-                self._tasks.pop(task.thread, None)
+            self._running = None
+            if task.thread.dead and not task.is_over:
+                task.is_over = True
+                self._tasks.remove(task)
             self.steps += 1
             observe()
             if self.steps > STEPS_MAX:
                 raise Stuck(f"no end after {self.steps} steps: {self._standing()}")
 
-    def _leave(self, *, waits_until: Callable[[], bool] | None = None, wakes_at: float | None = None) -> None:
-        thread = getcurrent()
-        if thread in self._dying:
+    def _leave(self) -> None:
+        if self._is_killing:
             # What a dying process tidies up with takes no steps.
             raise Crash
-        task = self._tasks[thread]
-        task.waits_until, task.wakes_at = waits_until, wakes_at
-        assert thread.parent is not None
-        thread.parent.switch()
+        self._hub.switch()
+
+    def _wake_at(self, at: float) -> None:
+        assert self._running is not None
+        self._slept += 1
+        heappush(self._sleeping, (at, self._slept, self._running, self._running.turn))
 
     def _next(self) -> Task:
         """Draw who is next; when everybody waits for a time, it is then."""
-        ready = [task for task in self._tasks.values() if self._is_ready(task)]
-        if ready:
-            return self.random.choice(ready)
-        sleeping = [task for task in self._tasks.values() if task.wakes_at is not None]
-        if not sleeping:
-            raise Stuck(f"everybody waits: {self._standing()}")
-        first = min(sleeping, key=lambda task: (task.wakes_at, task.process, task.name))
-        assert first.wakes_at is not None
-        self.now = max(self.now, first.wakes_at)
-        return first
+        ready = self._ready
+        while True:
+            while self._skipping and self._skipping[0][0] <= self.steps:
+                self._call_first(self._skipping)
+            while ready:
+                drawn = int(self.random.random() * len(ready))
+                task, ready[drawn] = ready[drawn], ready[-1]
+                ready.pop()
+                if not task.is_over:
+                    return task
+            self._pass_time()
 
-    def _is_ready(self, task: Task) -> bool:
-        if task.wakes_at is not None and task.wakes_at <= self.now:
-            return True
-        if task.waits_until is not None:
-            return task.waits_until()
-        return task.wakes_at is None
+    def _pass_time(self) -> None:
+        """Go on to when somebody wakes, and call all who do by then."""
+        while self._sleeping:
+            at, _, task, turn = self._sleeping[0]
+            if task.turn == turn and not task.is_over:
+                self.now = max(self.now, at)
+            elif at > self.now:
+                heappop(self._sleeping)
+                continue
+            while self._sleeping and self._sleeping[0][0] <= self.now:
+                self._call_first(self._sleeping)
+            return
+        raise Stuck(f"everybody waits: {self._standing()}")
+
+    def _call_first(self, waiting: list[_Waiting]) -> None:
+        _, _, task, turn = heappop(waiting)
+        self.call(task, turn)
 
     def _standing(self) -> str:
-        return ", ".join(f"{task.process} {task.name}" for task in self._tasks.values())
+        return ", ".join(f"{task.process} {task.name}" for task in self._tasks)

@@ -20,8 +20,8 @@ from ledger.recorder import LogRecorder
 from ledger.seeds import SeedChain
 from tests.simulation.chaos import Chaos, Rates
 from tests.simulation.inbox import FeedTables
-from tests.simulation.scheduler import Scheduler
-from tests.simulation.store import Log, MemoryRecorder, Storage
+from tests.simulation.scheduler import Scheduler, Signal
+from tests.simulation.store import MemoryRecorder, Storage
 from tests.simulation.tables import Tables
 
 T = TypeVar("T")
@@ -35,9 +35,10 @@ class World:
     def __init__(self, scheduler: Scheduler, rates: Rates) -> None:
         self.scheduler = scheduler
         self.rates = rates
-        self.storage = Storage(logs={OFFICE: Log()})
-        self.tables = Tables()
-        self.feed = FeedTables()
+        self.storage = Storage(scheduler)
+        self.storage.open(OFFICE)
+        self.tables = Tables(scheduler)
+        self.feed = FeedTables(Signal(scheduler))
 
 
 class Process:
@@ -47,14 +48,15 @@ class Process:
         self.world = world
         self.name = name
         self.is_dead = False
+        self.death = Signal(world.scheduler)
         self.duties: Sequence[Callable[[Process], None]] = ()
         self.chaos = Chaos(world.scheduler, world.rates)
-        self._ahead = ahead
+        self.ahead = ahead
         self.ledger = MemoryLedger(self)
 
     def clock(self) -> datetime:
         """Return the time as this process has it."""
-        return self.world.scheduler.clock() + self._ahead
+        return self.world.scheduler.clock() + self.ahead
 
     def new_id(self) -> UUID:
         """Return an id that nobody else has."""
@@ -68,6 +70,7 @@ class Process:
         """Be killed."""
         self.is_dead = True
         self.world.scheduler.kill(self.name)
+        self.death.notify()
 
 
 class MemoryLedger(Ledger):
@@ -124,6 +127,7 @@ class SteppedDesk(Desk):
         self.book = Book(recorder, events_kept=EVENTS_KEPT)
         self._process = process
         self._scheduler = process.world.scheduler
+        self._wake = Signal(self._scheduler)  # type: ignore[assignment]
 
     def _start(self, thread: threading.Thread) -> None:
         self._process.start(thread.name, self.run)
@@ -134,7 +138,7 @@ class SteppedDesk(Desk):
     def _doze(self) -> None:
         self._lock.release()
         try:
-            self._scheduler.wait(lambda: bool(self._queue) or self._closing)
+            self._scheduler.wait(lambda: bool(self._queue) or self._closing, self._wake)  # type: ignore[arg-type]
         finally:
             self._lock.acquire()
 
@@ -151,8 +155,11 @@ class SteppedAnswer(Answer[T]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the answer."""
-        if not self._scheduler.wait(self.done, seconds=timeout):
-            raise TimeoutError
+        if not self._is_given:
+            given = Signal(self._scheduler)
+            self.add_done_callback(lambda _: given.notify())
+            if not self._scheduler.wait(self.done, given, seconds=timeout):
+                raise TimeoutError
         return self._refusal
 
 

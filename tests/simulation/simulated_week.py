@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from random import Random
+from types import SimpleNamespace
 from typing import Final
+from unittest.mock import patch
+from uuid import uuid5
 
 import msgspec
 
-from feeds.messages import GameMessage, QuoteMessage, ResultMessage, encode
+from feeds.messages import encode
 from ledger import drawing
 from ledger.facts import Record, export_line
 from ledger.ids import OFFICE
@@ -22,25 +25,26 @@ from projections.catalogue import projections
 from projections.pages import Page
 from projections.rows import Rows
 from tests import oracle
-from tests.examples import MARKETS, SOURCE, WEEK
-from tests.seasons.faults import BadFeed, Game
+from tests.examples import WEEK
 from tests.simulation import roles
 from tests.simulation.bus import Bus
-from tests.simulation.chaos import Rates
 from tests.simulation.client import Client
 from tests.simulation.model import Model
+from tests.simulation.plans import Plan
 from tests.simulation.players import Journal, Player
 from tests.simulation.provider import Provider, mind_payments
 from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.service import Process, World
+from tests.simulation.story import Story
 
 BEGINS: Final = starts_at(WEEK) - timedelta(hours=1)
 HOUR: Final = timedelta(hours=1)
-STEPS_BETWEEN_KILLS: Final = 1_000
+STEPS_BETWEEN_KILLS: Final = 800
 AWAY_SECONDS: Final = 60.0
-QUOTES: Final = 4
-MOMENTS: Final = 4
-CLOCKS_OFF: Final = (0, 0, 5, -5, 40, -40)
+WEEK_SECONDS: Final = 7 * 24 * 3600
+JUMPS: Final = (HOUR, -HOUR, 24 * HOUR)
+JUMP_SECONDS: Final = 20_000.0
+CLOCKS_OFF: Final = (0, 0, 10, -10, -10)
 PAYMENT_TOPICS: Final = (
     "payment.paid",
     "payment.accepted",
@@ -54,21 +58,6 @@ class Lost(AssertionError):
     """What somebody was told is not what the log says."""
 
 
-BAD: Final = Rates(outages=0.002, delays=0.25, lost_commits=0.02, lost_answers=0.02, redeliveries=0.2)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How large a week is, and how bad."""
-
-    players: int = 3
-    bets: int = 6
-    games: int = 2
-    processes: int = 3
-    kills: int = 4
-    rates: Rates = BAD
-
-
 @dataclass(frozen=True, slots=True)
 class Played:
     """What a week came to."""
@@ -77,8 +66,9 @@ class Played:
     steps: int
     bets: int
     refused: int
-    doubts: int
+    in_doubt: int
     kills: int
+    jumps: int
 
 
 class SimulatedWeek:
@@ -89,20 +79,20 @@ class SimulatedWeek:
         self._plan = plan
         self.world = World(Scheduler(self._random, begins=BEGINS), plan.rates)
         self._scheduler = self.world.scheduler
-        self._bus = Bus(self._random, redeliveries=plan.rates.redeliveries)
-        self._provider = Provider(Bus(self._random, redeliveries=plan.rates.redeliveries))
+        self._bus = Bus(self._scheduler, redeliveries=plan.rates.redeliveries)
+        self._provider = Provider(Bus(self._scheduler, redeliveries=plan.rates.redeliveries))
         self._processes: list[Process] = []
         self._born = 0
         self._killed = 0
+        self._jumped = 0
         self._models = {WEEK: Model(), OFFICE: Model()}
         self._seen = 0
         self.journal = Journal()
         self._client = Client(self._scheduler, lambda: self._processes)
-        self._feed = BadFeed(self._random)
-        for number in range(plan.games):
-            self._feed.tell(_game(self._random, f"g{number}"))
+        self._story = Story(self._random, games=plan.games)
         self._is_told = False
         self._playing: list[Task] = []
+        self._players: list[Player] = []
 
     def play(self) -> Played:
         """Live through the week; raises AssertionError where anything is not as it must be."""
@@ -111,15 +101,20 @@ class SimulatedWeek:
         self._scheduler.start("operators", "open", self._open)
         self._scheduler.start("feed", "tell", self._tell)
         self._scheduler.start("fate", "kill", self._kill)
-        self._scheduler.run(until=self._is_over, observe=self._observe)
+        self._scheduler.start("fate", "jump", self._jump)
+        # The settler's pace is the one thing that takes time by itself; the same ids are made all the time.
+        time = SimpleNamespace(sleep=self._scheduler.sleep, monotonic=lambda: self._scheduler.now)
+        with patch("feeds.pace.time", time), patch("ledger.ids.uuid5", cache(uuid5)):
+            self._scheduler.run(until=self._is_over, observe=self._observe)
         self._check()
         return Played(
             events=self.world.storage.size,
             steps=self._scheduler.steps,
             bets=sum(bool(wish.placed) for wish in self.journal.wishes),
             refused=sum(bool(wish.refused) for wish in self.journal.wishes),
-            doubts=self._client.doubts,
+            in_doubt=self._client.doubts,
             kills=self._killed,
+            jumps=self._jumped,
         )
 
     # What happens.
@@ -154,6 +149,16 @@ class SimulatedWeek:
             self._scheduler.sleep(self._random.random() * AWAY_SECONDS)
             self._bear(victim.duties)
 
+    def _jump(self) -> None:
+        """Have clocks jump, and be put right after a while."""
+        for _ in range(self._plan.jumps):
+            self._scheduler.sleep(self._random.random() * WEEK_SECONDS)
+            process, jump = self._random.choice(self._processes), self._random.choice(JUMPS)
+            process.ahead += jump
+            self._jumped += 1
+            self._scheduler.sleep(self._random.random() * JUMP_SECONDS)
+            process.ahead -= jump
+
     def _open(self) -> None:
         """Open the week, and let the players in."""
 
@@ -161,31 +166,28 @@ class SimulatedWeek:
             drawing.open_week(process.ledger, week=WEEK, rules=Rules(), actor="operator:simulated", request="open")
 
         self._client.insist(open_week)
-        moments, results = self._moments(), self._results()
+        moments = [(instant - BEGINS).total_seconds() for instant in self._story.moments]
         for number in range(self._plan.players):
-            player = Player(self._client, self._provider, f"player{number}", self.journal, week=WEEK)
+            name = f"player{number}"
+            player = Player(
+                self._client,
+                self._provider,
+                name,
+                self.journal,
+                week=WEEK,
+                model=self._models[WEEK],
+                news=self.world.storage.news,
+            )
+            self._players.append(player)
             drawn = sorted(self._random.choices(moments, k=self._plan.bets))
-            play = partial(player.play, drawn, [at for at in results if at > drawn[-1]])
-            self._playing.append(self._scheduler.start("players", f"player{number}", play))
-
-    def _results(self) -> list[float]:
-        """Return when results are heard, in seconds."""
-        heard = [each.at for each in self._feed.heard if isinstance(each.message, ResultMessage)]
-        return sorted((instant - BEGINS).total_seconds() for instant in heard)
+            self._playing.append(self._scheduler.start("players", name, partial(player.play, drawn)))
 
     def _tell(self) -> None:
         """Tell of games, as a bad feed does."""
-        for at, message in sorted(self._feed.heard, key=lambda heard: heard.at):
+        for at, message in self._story.telling():
             self._scheduler.sleep(max(0.0, (at - self._scheduler.clock()).total_seconds()))
             self._bus.publish(encode(message))
         self._is_told = True
-
-    def _moments(self) -> list[float]:
-        """Draw a few moments, in seconds, at which everything happens at once: when something is said, or starts."""
-        said = [at for at, _ in self._feed.heard]
-        starts = [each.message.starts_at for each in self._feed.heard if isinstance(each.message, GameMessage)]
-        drawn = [self._random.choice(self._random.choice((said, starts))) for _ in range(MOMENTS)]
-        return [(instant - BEGINS).total_seconds() for instant in drawn]
 
     def _is_over(self) -> bool:
         return (
@@ -193,7 +195,8 @@ class SimulatedWeek:
             and self._models[WEEK].state == "final"
             and not self._bus.has_news()
             and not self._provider.messages.has_news()
-            and not any(self._scheduler.is_alive(task) for task in self._playing)
+            and not any(player.busy for player in self._players)
+            and all(task.is_over for task in self._playing)
         )
 
     # What must hold.
@@ -246,11 +249,11 @@ class SimulatedWeek:
     def _check_projections(self) -> None:
         """What was folded bit by bit, with crashes in between, is what one fold of the whole log gives."""
         for log in self._models:
+            page = Page(self._records(log))
             for projection in projections():
                 table = self.world.tables.of(projection.name, log)
-                facts = Page(self._records(log)).facts_for(projection)
                 rows = Rows()
-                projection.fold(rows, [fact for fact in facts if fact.position <= table.position])
+                projection.fold(rows, page.facts_for(projection, until=table.position))
                 for row_type in projection.tables:
                     expected, found = rows.all(row_type), table.rows.get(row_type, {})
                     if expected != found:
@@ -259,7 +262,7 @@ class SimulatedWeek:
     def _check_settlement(self) -> None:
         """Another program, from the export and what the feed said, comes to the same payouts and standings."""
         export = [msgspec.json.decode(export_line(record)) for record in self._records(WEEK)]
-        heard = sorted(self._feed.heard, key=lambda each: each.message.at)
+        heard = sorted(self._story.heard, key=lambda each: each.message.at)
         said = [msgspec.json.decode(encode(each.message)) for each in heard]
         differences = oracle.audit(export, list(filter(oracle.is_readable, said)))["differences"]
         if differences:
@@ -267,36 +270,3 @@ class SimulatedWeek:
 
     def _records(self, log: str) -> Sequence[Record]:
         return self.world.storage.logs[log].records if log in self.world.storage.logs else ()
-
-
-def _game(random: Random, name: str) -> Game:
-    """Draw a game of the week, its quotes, and its result."""
-    kick_off = starts_at(WEEK) + timedelta(hours=random.randint(72, 160))
-    told_at = starts_at(WEEK) + timedelta(hours=random.randint(1, 12))
-    listing = GameMessage(
-        at=told_at, source=SOURCE, game_id=name, league="NFL", home=f"H{name}", away=f"A{name}", starts_at=kick_off
-    )
-    quotes = [
-        QuoteMessage.model_validate(
-            {
-                "at": told_at + HOUR * random.randint(0, 100),
-                "source": SOURCE,
-                "game_id": name,
-                "market": market,
-                "line": terms["line"],
-                "prices": {outcome: random.choice((-140, -110, 105, 120)) for outcome in terms["prices"]},
-            }
-        )
-        for market, terms in MARKETS.items()
-        for _ in range(QUOTES)
-    ]
-    result = ResultMessage(
-        at=kick_off + 4 * HOUR,
-        source=SOURCE,
-        game_id=name,
-        home_score=random.randint(0, 30),
-        away_score=random.randint(0, 30),
-        revision=1,
-        certainty="official",
-    )
-    return Game(listing, quotes, result)

@@ -22,6 +22,7 @@ from ledger.facts import Fact, Record, canonical
 from ledger.instants import Instant
 from ledger.recorder import END, PAGE, Appended, Batch, Head, LogNotOpen, LogRecorder, Row
 from tests.simulation.chaos import Chaos
+from tests.simulation.scheduler import Scheduler, Signal
 
 UNIQUE: Final[Mapping[str, Sequence[Sequence[str]]]] = {
     "entries": (("player_id", "week"), ("entry",)),
@@ -42,13 +43,22 @@ class Log:
     held_by: object | None = None
 
 
-@dataclass
 class Storage:
-    """What outlives every process: the logs, with so many events in all, and the rows beside them."""
+    """What outlives every process: the logs, with so many events in all, and the rows beside them.
 
-    logs: dict[str, Log] = field(default_factory=dict)
-    size: int = 0
-    rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    `news` tells of each append, `let_go` that a head is held no more.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.logs: dict[str, Log] = {}
+        self.size = 0
+        self.rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        self.news = Signal(scheduler)
+        self.let_go = Signal(scheduler)
+
+    def open(self, log: str) -> None:
+        """Have a log, if there is none."""
+        self.logs.setdefault(log, Log())
 
     def has(self, row: Row, *, beside: Sequence[Row]) -> bool:
         """Say whether a row's place is taken, by one that stands or one of some that come before it."""
@@ -72,19 +82,23 @@ class MemoryRecorder(LogRecorder):
     def create_table(self) -> None:
         """Open the log."""
         self.chaos.step()
-        self._storage.logs.setdefault(self.log, Log())
+        self._storage.open(self.log)
 
     def append(
         self, batch: Batch, *, on: Connection[Any] | None = None, meanwhile: Callable[[], None] | None = None
     ) -> Appended:
         """Append what of the batch is still true, as the function `append` of 0001_events.sql does."""
         log = self._opened()
+        # What goes on meanwhile may be over before the database has looked at the batch.
+        is_early = self.chaos.is_heads()
+        if meanwhile is not None and is_early:
+            meanwhile()
         self.chaos.before_commit()
         if on is None:
-            self.chaos.wait(lambda: log.held_by is None)
+            self.chaos.wait(lambda: log.held_by is None, self._storage.let_go)
         appended, recorded = judge(log, self._storage, batch, self.log)
         self.commit(log, batch, appended, recorded)
-        if meanwhile is not None:
+        if meanwhile is not None and not is_early:
             meanwhile()
         self.chaos.after_commit()
         stamped = iter(recorded)
@@ -104,18 +118,21 @@ class MemoryRecorder(LogRecorder):
             log.records.append(record)
             log.streams[record.stream].append(record)
             log.recorded_at = record.recorded_at
+        if recorded:
+            self._storage.news.notify()
 
     @contextmanager
     def held(self) -> Iterator[Connection[Any]]:
         """Hold the head."""
         log, holder = self._opened(), object()
-        self.chaos.wait(lambda: log.held_by is None)
+        self.chaos.wait(lambda: log.held_by is None, self._storage.let_go)
         log.held_by = holder
         try:
             yield holder  # type: ignore[misc]
         finally:
             if log.held_by is holder:
                 log.held_by = None
+                self._storage.let_go.notify()
 
     def head(self) -> Head:
         """Return where the log ends."""

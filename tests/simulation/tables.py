@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,10 +13,11 @@ from ledger.recorder import LogRecorder
 from ledger.settling import PlacedBet
 from projections.bets import Bet, Bets
 from projections.pages import Page
-from projections.projection import Projection
+from projections.projection import Projection, ProjectionStopped
 from projections.rows import Row, Rows
 from projections.runner import Runner
 from tests.simulation.chaos import Chaos
+from tests.simulation.scheduler import Scheduler, Signal
 
 
 @dataclass
@@ -28,9 +30,10 @@ class Table:
 
 
 class Tables:
-    """What outlives every process."""
+    """What outlives every process; `moved` tells that projections have come further."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.moved = Signal(scheduler)
         self._tables: dict[tuple[str, str], Table] = {}
 
     def of(self, projection: str, log: str) -> Table:
@@ -48,32 +51,45 @@ class Projector:
         self._page = page
 
     def step(self, recorder: LogRecorder) -> int:
-        """Take the next page of a log to those projections that nobody else is at work on."""
-        return sum(self._advance(projection, recorder) for projection in self._projections)
+        """Take the next page of a log to those projections that nobody else is at work on; return how many facts."""
+        with self._free(recorder.log) as standing:
+            folded = [
+                each
+                for position, group in groupby(standing, key=lambda each: each[0].position)
+                for each in self._fold(recorder, list(group), after=position)
+            ]
+            if folded:
+                self._chaos.before_commit()
+                for table, rows, position in folded:
+                    save(table, rows, position=position)
+                self._tables.moved.notify()
+        return len(folded)
 
-    def _advance(self, projection: Projection, recorder: LogRecorder) -> int:
-        table = self._tables.of(projection.name, recorder.log)
-        if table.is_locked:
-            return 0
-        with _locked(table):
-            page = Page(recorder.read(after=table.position, limit=self._page))
-            if not page.records:
-                return 0
+    @contextmanager
+    def _free(self, log: str) -> Iterator[list[tuple[Table, Projection]]]:
+        """Lock the projections of a log that nobody else is at work on, in order of position."""
+        standing = [(self._tables.of(each.name, log), each) for each in self._projections]
+        free = sorted([each for each in standing if not each[0].is_locked], key=lambda each: each[0].position)
+        for table, _ in free:
+            table.is_locked = True
+        try:
+            yield free
+        finally:
+            for table, _ in free:
+                table.is_locked = False
+
+    def _fold(
+        self, recorder: LogRecorder, group: Sequence[tuple[Table, Projection]], *, after: int
+    ) -> Iterator[tuple[Table, Rows, int]]:
+        page = Page(recorder.read(after=after, limit=self._page))
+        for table, projection in group if page.records else ():
             facts = page.facts_for(projection)
             rows = _load(table, projection, facts)
-            projection.fold(rows, facts)
-            self._chaos.before_commit()
-            save(table, rows, position=page.records[-1].position)
-            return len(page.records)
-
-
-@contextmanager
-def _locked(table: Table) -> Iterator[None]:
-    table.is_locked = True
-    try:
-        yield
-    finally:
-        table.is_locked = False
+            try:
+                projection.fold(rows, facts)
+            except ProjectionStopped as error:
+                raise AssertionError(f"{projection.name} of {recorder.log} stops at a fact: {error}") from error
+            yield table, rows, page.records[-1].position
 
 
 def _load(table: Table, projection: Projection, facts: Sequence[Any]) -> Rows:
@@ -130,5 +146,7 @@ class MemoryRunner(Runner):
     def wait_for(self, log: str, position: int, *, timeout: float, names: Sequence[str] | None = None) -> bool:
         """Wait until some projections have come to a position."""
         assert names is not None
-        self._chaos.wait(lambda: all(self._tables.of(name, log).position >= position for name in names))
+        self._chaos.wait(
+            lambda: all(self._tables.of(name, log).position >= position for name in names), self._tables.moved
+        )
         return True

@@ -30,8 +30,8 @@ def test_batches_are_answered_as_postgresql_does(datastore: Datastore, seed: int
     """Whatever a batch brings: streams that moved, limits that are over, rows that are there, holes and repeats."""
     random = Random(seed)
     real = LogRecorder(datastore, WEEK)
-    chaos = Chaos(Scheduler(random, begins=NOW), Rates())
-    memory = MemoryRecorder(Storage(), WEEK, chaos)
+    scheduler = Scheduler(random, begins=NOW)
+    memory = MemoryRecorder(Storage(scheduler), WEEK, Chaos(scheduler, Rates()))
     for recorder in (real, memory):
         recorder.create_table()
     answers = []
