@@ -1930,7 +1930,7 @@ class Export:
     def read_manifest(self) -> dict[str, Any] | None:
         """The manifest is canonical JSON and LF, in the form of `fairpool-export/1`."""
         with self.open("manifest.json") as file:
-            raw = file.read()
+            raw = file.read(LINE_BYTES_MAX)
         try:
             manifest = read_canonical(raw.removesuffix(b"\n")) if raw else None
             sound = manifest is None or (has_form(manifest, MANIFEST) and manifest["format"] == "fairpool-export/1")

@@ -127,10 +127,13 @@ class Tokens:
             claims, accepted_until = self._decode(text)
             principal = Principal.of_role(UUID(claims["sub"]), str(claims["role"]), session=UUID(claims["sid"]))
             return principal, min(float(claims["exp"]), accepted_until)
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            # Also what was signed by a key of ours has to be read with care: claims may be of any type.
             raise InvalidToken(str(error)) from error
 
     def _decode(self, text: str) -> tuple[dict[str, Any], float]:
+        if "=" in text:
+            raise InvalidToken("padded, which RFC 7515 does not foresee: a token has one text")
         header = jwt.get_unverified_header(text)
         key = self._accepted.get(str(header.get("kid")))
         if key is None or header.get("typ") != _TYPE:

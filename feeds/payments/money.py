@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import psycopg
-
 from feeds.payments.admission import Admission
 from feeds.payments.cashier import Cashier
 from feeds.payments.observing import Observer
@@ -23,13 +21,14 @@ from feeds.payments.subscribers import Subscribers, SubscriptionKeeper
 from feeds.payments.till import Prices, Till
 from feeds.settler import ProjectionBehind
 from ledger.aggregate import LedgerError
+from ledger.datastore import OUTAGES
 from ledger.ledger import Ledger
 from projections.payments import PaymentsView
 from projections.runner import Runner
 
 _SWEEP_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 5.0
-_TRIED_AGAIN: Final = (LedgerError, ProjectionBehind, psycopg.OperationalError)
+_TRIED_AGAIN: Final = (LedgerError, ProjectionBehind, *OUTAGES)
 _log = logging.getLogger(__name__)
 
 

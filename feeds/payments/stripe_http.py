@@ -12,6 +12,7 @@ import stripe
 from feeds.payments.provider import ProviderRefused, ProviderUnavailable
 
 _RETRIES = 2
+_UNREADABLE = (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError)
 _log = logging.getLogger(__name__)
 
 
@@ -69,17 +70,30 @@ def asking(what: str) -> Iterator[None]:
     """Turn Stripe's errors within into ProviderRefused, where it said no for good, or ProviderUnavailable.
 
     A key that Stripe does not know, or that may not do this, is the operator's to mend: nothing is refused for it.
+    Objects that are none as Stripe documents them say nothing: they are read within, and asked for again.
     """
     try:
         yield
     except (stripe.InvalidRequestError, stripe.CardError, stripe.IdempotencyError) as error:
-        raise ProviderRefused(f"Stripe refuses to {what}: {error}", reason=_reason(error)) from error
+        raise ProviderRefused(f"Stripe refuses to {what}: {_told(error)}", reason=_reason(error)) from error
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        _log.error("Stripe does not accept our API key to %s, so nothing is paid until it is mended: %s", what, error)
-        raise ProviderUnavailable(f"Stripe does not let us {what}: {error}") from error
+        told = _told(error)
+        _log.error("Stripe does not accept our API key to %s, so nothing is paid until it is mended: %s", what, told)
+        raise ProviderUnavailable(f"Stripe does not let us {what}: {told}") from error
     except stripe.StripeError as error:
-        raise ProviderUnavailable(f"Stripe did not {what}: {error}; ask again how it stands") from error
+        raise ProviderUnavailable(f"Stripe did not {what}: {_told(error)}; ask again how it stands") from error
+    except _UNREADABLE as error:
+        _log.error("Stripe was asked to %s, and its answer cannot be read: %s: %s", what, type(error).__name__, error)
+        raise ProviderUnavailable(f"Stripe's answer cannot be read, when asked to {what}: {error!r}") from error
+
+
+def _told(error: stripe.StripeError) -> str:
+    """Return what an error says, which its own `str` takes for a text unseen."""
+    try:
+        return str(error)
+    except TypeError:
+        return repr(error)
 
 
 def _reason(error: stripe.StripeError) -> str:
-    return error.code or getattr(error.error, "type", None) or "invalid_request_error"
+    return str(error.code or getattr(error.error, "type", None) or "invalid_request_error")

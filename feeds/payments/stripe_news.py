@@ -53,9 +53,10 @@ def verified_news(body: bytes, signature: str, *, secrets: Iterable[str]) -> New
         raise SignatureInvalid("the message bears no signature of Stripe's by a secret of ours, or an old one")
     try:
         event = msgspec.json.decode(body, type=_Event)
-    except msgspec.MsgspecError as error:
+        return news(event.id, event.type, event.created, event.data.object, account=event.account)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        # A date may be in no year that there is, and a text no text.
         raise SignatureInvalid(f"the message is signed, but is no event as Stripe sends them: {error}") from error
-    return news(event.id, event.type, event.created, event.data.object, account=event.account)
 
 
 def _is_signed(body: bytes, signature: str, secret: str) -> bool:

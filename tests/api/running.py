@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.livefeed.hub import Hub
+from fairpool.protocol import Protocol
 from fairpool.web import Server
 
 
@@ -45,7 +46,7 @@ def running(app: FastAPI, live: Hub) -> Iterator[tuple[str, Future[asyncio.Abstr
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         # asyncio forgets this for a listener that it did not make: a body would wait 40 ms for an acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        config = uvicorn.Config(app, loop="asyncio", ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(app, http=Protocol, loop="asyncio", ws="none", lifespan="off", log_config=None)
         server = _QuickServer(config, live)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

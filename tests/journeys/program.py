@@ -56,10 +56,11 @@ def environment() -> dict[str, str]:
 
 
 class Service:
-    """`fairpool up --sample`, which can be killed and started again on the same data."""
+    """`fairpool up --sample`, or without a sample, which can be killed and started again on the same data."""
 
-    def __init__(self, data: Path, **environment: str) -> None:
-        self._data = data
+    def __init__(self, data: Path, is_sample: bool = True, /, **environment: str) -> None:
+        self.data = data
+        self._options = ["--sample"] if is_sample else []
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -68,7 +69,7 @@ class Service:
 
     def start(self) -> None:
         """Start it and wait until it says that it serves."""
-        command = [sys.executable, "-m", "fairpool", "--data", str(self._data), "up", "--sample", "--port", "0"]
+        command = [sys.executable, "-m", "fairpool", "--data", str(self.data), "up", *self._options, "--port", "0"]
         self._process = subprocess.Popen(
             command,
             env=environment() | self._environment,
@@ -82,6 +83,18 @@ class Service:
         self._reader.start()
         assert started.wait(timeout=120), "the service did not start:\n" + "".join(self.said)
         assert self.url, "the service did not start:\n" + "".join(self.said)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def servers(self) -> dict[str, str]:
+        """Where its own servers are: `dsn` and `nats_url`."""
+        found: dict[str, str] = json.loads((self.data / "servers.json").read_text())
+        return found
 
     def kill(self) -> None:
         """End it at once, as a power cut of the process would."""
