@@ -26,7 +26,7 @@ demo: $(READY) ## play the sample week with 250 players, then audit it
 test: $(READY) ## run all tests; a part of them with ARGS="tests/ledger -k draw"
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
-fuzz: $(READY) ## search the API for answers that its document does not foresee; ARGS="--examples 200 --seed 7"
+fuzz: $(READY) ## send what nobody should: requests, bodies, tokens, webhooks, messages; ARGS="feed --seconds 600 --seed 7"
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 simulate: $(READY) ## simulate weeks in which everything goes wrong; ARGS="--weeks 20000 --seed 7"

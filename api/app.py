@@ -37,6 +37,7 @@ from api import (
     weeks,
 )
 from api.errors import handle_errors
+from api.http.capacity import Capacity
 from api.http.cors import Cors
 from api.http.description import DESCRIPTION
 from api.http.direct import Direct, Endpoint
@@ -63,7 +64,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     direct = Direct(app.build_middleware_stack(), DIRECT, app.exception_handlers, toll=toll, bodies=bodies)
     # The framework puts the handler of the unforeseen outside of all middleware: its answers need their headers, too.
-    app.middleware_stack = _outer(direct, services)
+    app.middleware_stack = _outer(Capacity(direct, most=services.requests_max), services)
     return app
 
 

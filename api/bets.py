@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -159,8 +160,8 @@ def get_bet(bet_id: UUID, player: AsPlayer, services: ServicesDep) -> BetShown:
 
 async def _rehearse(services: Services, *, week: str, entry: UUID, body: PlaceBet) -> Response:
     slip = Slip("", (body.as_stake(),))
-    rehearsal = betting.rehearse_bets(services.ledger, week=week, entry=entry, slip=slip, numbers=[1])
-    said = (await services.answers.to(rehearsal))[1]
+    rehearse = partial(betting.rehearse_bets, services.ledger, week=week, entry=entry, slip=slip, numbers=[1])
+    said = (await services.answers.of(rehearse))[1]
     if isinstance(said, LedgerError):
         raise said
     return Response(msgspec.json.encode(rehearsed_bet(said, week=week)), media_type="application/json")

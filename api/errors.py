@@ -11,7 +11,6 @@ import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -21,6 +20,7 @@ from api.quotes import QuoteShown
 from api.refusal import Refusal
 from feeds.payments.provider import ProviderRefused
 from ledger.aggregate import LedgerError
+from ledger.datastore import OUTAGES
 from ledger.game import QuoteChanged
 from ledger.slip import SlipRefused
 
@@ -83,6 +83,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "nothing_kept": Kind(409, "No rows from before are kept"),
     "nothing_proposed": Kind(409, "The case has no proposal"),
     "nothing_to_lift": Kind(409, "There is no such ruling to lift"),
+    "overloaded": Kind(503, "Too much to do at the moment"),
     "pass_required": Kind(402, "A pass is required"),
     "payment_moved": Kind(503, "The payment changed meanwhile"),
     "payment_refused": Kind(409, "The payment provider will not do this"),
@@ -202,8 +203,8 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(ClientDisconnect, _broken_off)
     app.add_exception_handler(psycopg.DataError, _unstorable)
-    app.add_exception_handler(psycopg.OperationalError, _database_error)
-    app.add_exception_handler(PoolTimeout, _database_error)
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _database_error)
     app.add_exception_handler(Exception, _unexpected)
 
 

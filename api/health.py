@@ -8,9 +8,7 @@ from pydantic import BaseModel
 from api.errors import KINDS
 from api.identity.principal import PUBLIC
 from api.refusal import Refusal
-from api.services import Services, ServicesDep
-from ledger.datastore import cursor_on
-from ledger.sql import queries
+from api.services import ServicesDep
 
 router = APIRouter(tags=["service"])
 
@@ -62,20 +60,15 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", openapi_extra=PUBLIC)
-def get_readiness(services: ServicesDep) -> Health:
-    """Answer if the service can serve; else `not_ready`.
+async def get_readiness(services: ServicesDep) -> Health:
+    """Answer if the service can serve; else `not_ready`, within two seconds.
 
-    The database is there and migrated, no projection is stopped, those of a new version are nearly at the logs' ends.
+    The database is there, migrated, and takes what is written; no projection is stopped, those of a new version are
+    nearly at the logs' ends; and the service is not about to stop.
     """
-    missing = services.migrations - _migrations(services)
-    if missing:
-        raise Refusal("not_ready", f"Migrations have not run: {', '.join(sorted(missing))}.")
-    stopped = sorted({each.name for each in services.runner.reading.status() if each.error is not None})
-    if stopped:
-        raise Refusal("not_ready", f"Projections are stopped: {', '.join(stopped)}.")
-    arriving = services.runner.arriving()
-    if arriving:
-        raise Refusal("not_ready", f"New versions of projections have not caught up: {', '.join(arriving)}.")
+    lack = "The service stops." if services.is_stopping() else await services.readiness.lack()
+    if lack is not None:
+        raise Refusal("not_ready", lack)
     return Health()
 
 
@@ -95,9 +88,3 @@ async def get_problem(code: str) -> ProblemKind:
 
 def _kind(code: str) -> ProblemKind:
     return ProblemKind(code=code, status=KINDS[code].status, title=KINDS[code].title)
-
-
-def _migrations(services: Services) -> frozenset[str]:
-    with services.ledger.datastore.connection() as connection:
-        rows = cursor_on(connection).execute(queries("api", "health.sql")["migrations"]).fetchall()
-    return frozenset(name for (name,) in rows)

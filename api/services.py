@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from api.people.registry import People
 from api.people.restrictions import Restrictions
 from api.people.spending import Spending
 from api.people.taking_part import TakingPart
+from api.readiness import Readiness, lack_of
 from feeds.care import Care
 from feeds.checkpoints import Checkpoints
 from feeds.disputed import Disputed
@@ -166,6 +167,8 @@ class Services:
     return_url: str = ""
     currency: str = "USD"
     migrations: frozenset[str] = frozenset()
+    is_stopping: Callable[[], bool] = lambda: False
+    requests_max: int = 2_000
     dispute_approval_above: int = 1_000
     closing_soon: timedelta = timedelta(minutes=10)
     meters: Meters = field(default_factory=Meters)
@@ -248,6 +251,11 @@ class Services:
     def entry_is_free(self) -> bool:
         """Whether anybody may take part without a pass or a subscription."""
         return self.free_entry if self.free_entry is not None else not self.money.till.sells_entries
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether the service can serve."""
+        return Readiness(partial(lack_of, self.ledger, self.runner, self.migrations))
 
     @cached_property
     def errands(self) -> Errands:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -162,9 +163,9 @@ async def _answers(
     answers: Mapping[int, Any]
     try:
         if dry_run:
-            answers = await services.answers.to(betting.rehearse_bets(services.ledger, **asked))
+            answers = await services.answers.of(partial(betting.rehearse_bets, services.ledger, **asked))
         else:
-            answers = await services.answers.to(betting.place_bets(services.ledger, **asked, barred=barred))
+            answers = await services.answers.of(partial(betting.place_bets, services.ledger, **asked, barred=barred))
     except LedgerError as refusal:
         # In doubt is not refused: repeated, the whole slip is answered with what was placed of it.
         if is_all or isinstance(refusal, DeskClosed | LedgerUnavailable):

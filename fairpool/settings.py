@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     nats_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("FAIRPOOL_NATS_URL", "NATS_URL"))
     api_host: str = "127.0.0.1"
     api_port: int = 8000
+    api_concurrency: int = Field(default=2_000, ge=1)
+    startup_patience_seconds: int = Field(default=60, ge=0)
+    clock_tolerance_seconds: int = Field(default=10, ge=0)
     opens_weeks: bool = True
     primary_sources: dict[str, str] = Field(default_factory=dict)
     confirming_sources: dict[str, str] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from typing import Final
 from uuid import uuid4
 
 import uvicorn
@@ -32,12 +33,14 @@ from fairpool.clocks import system_clock
 from fairpool.core import Core, Died
 from fairpool.feed_care import care
 from fairpool.garbage import collect_rarely
+from fairpool.heads import PatientProtocol
 from fairpool.money import gates
-from fairpool.protocol import Protocol
 from fairpool.schema import all_migrations
 from fairpool.secrets_file import people_key, token_keys
 from fairpool.settings import Settings
 from ledger.mendable import Mendable
+
+_TAKEN_MILLISECONDS: Final = 60_000
 
 
 class PortTaken(Mendable):
@@ -71,7 +74,7 @@ async def serving(built: Core, *, test_clock: TestClock | None = None) -> AsyncI
     build_routes(app)
     collect_rarely()
     server = Server(server_config(app, settings), composed.live)
-    listening = _listen(settings.api_host, settings.api_port)
+    listening = listening_on(settings.api_host, settings.api_port)
     port = listening.getsockname()[1]
     task = asyncio.create_task(server.serve(sockets=[listening]), name="api")
 
@@ -94,7 +97,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the server runs an app."""
     return uvicorn.Config(
         app,
-        http=Protocol,
+        http=PatientProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -149,6 +152,8 @@ def services(built: Core, *, test_clock: TestClock | None = None) -> Services:
         cors_origins=settings.cors_origins,
         hsts_seconds=settings.hsts_seconds,
         migrations=frozenset(migration.name for migration in all_migrations()),
+        is_stopping=built.stop.is_set,
+        requests_max=settings.api_concurrency,
     )
 
 
@@ -195,10 +200,15 @@ def _why(task: asyncio.Task[None]) -> BaseException:
     return (None if task.cancelled() else task.exception()) or Died("the API ended")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listening_on(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, on a free port where `port` is 0; raises PortTaken."""
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise PortTaken(
             f"cannot listen on {host}:{port} ({error.strerror}): choose another port with --port"
         ) from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Its connections inherit it: whoever does not take an answer for so long does not keep it here for ever.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _TAKEN_MILLISECONDS)
+    return listening

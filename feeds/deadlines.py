@@ -13,12 +13,12 @@ from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from ledger import closing, drawing, listing, settling
 from ledger.aggregate import LedgerError
 from ledger.beacon import RoundAwaited
 from ledger.book import Decision
+from ledger.datastore import OUTAGES
+from ledger.desk import DeskClosed, LedgerUnavailable
 from ledger.ledger import Ledger
 from ledger.week import CaseOpen, WeekNotOver, WeekNotResolved
 from ledger.weeks import following
@@ -56,14 +56,15 @@ class Deadlines:
         while not stop.wait(poll_seconds):
             try:
                 self.tick()
-            except (LedgerError, psycopg.OperationalError) as error:
+            except (LedgerError, *OUTAGES) as error:
                 _log.warning("the clock waits: %s", error)
                 stop.wait(1.0)
 
     def tick(self) -> int:
         """Do what is due now, week by week, and return how many things that were.
 
-        What one week is refused holds up no other: the first refusal is raised when all have had their turn.
+        What one week is refused holds up no other: the first refusal is raised when all have had their turn. Raises
+        LedgerUnavailable at once.
         """
         weeks = self._ledger.weeks()
         acts = [partial(self._tick, week) for week in weeks if week not in self._over]
@@ -73,6 +74,9 @@ class Deadlines:
         for act in acts:
             try:
                 done += act()
+            except (DeskClosed, LedgerUnavailable):
+                # The other weeks would wait for the database as long, one after another.
+                raise
             except LedgerError as refusal:
                 refused.append(refusal)
         if refused:

@@ -15,17 +15,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-import psycopg
-
 from feeds.commands import REFUSALS, Commands, Waits
 from feeds.inbox import Inbox
 from feeds.messages import GameMessage, Message, UnreadableMessage, parse
 from feeds.sources import Ear, Sources
+from ledger import datastore
 from ledger.desk import DeskClosed, LedgerUnavailable
 from ledger.ledger import Ledger
 from ledger.settlement import ConflictingResult
 
-OUTAGES: Final = (LedgerUnavailable, DeskClosed, psycopg.OperationalError, psycopg.InterfaceError)
+OUTAGES: Final = (LedgerUnavailable, DeskClosed, *datastore.OUTAGES)
 """Nothing is wrong with a message that meets one of these: it is tried until the database is back."""
 _log = logging.getLogger(__name__)
 

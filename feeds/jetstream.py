@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
@@ -20,6 +20,7 @@ from nats.js.errors import NotFoundError
 from feeds.feedfile import FeedLine
 from feeds.ingest import OUTAGES
 from feeds.subjects import UNREADABLE_SUBJECT, Leagues
+from ledger.mendable import Mendable
 
 STREAM: Final = "SPORTS"
 SUBJECTS: Final = "sports.>"
@@ -27,15 +28,48 @@ CONSUMER: Final = "fairpool-ingest"
 DELIVERIES_MAX: Final = 5
 PAUSE_SECONDS: Final = 2.0
 _PAUSE_SECONDS_MAX: Final = 30.0
+_CONNECT_SECONDS: Final = 8
 _FETCH: Final = 100
+_STORED: Final = b"$JS.ACK."
+_HEADERS: Final = b"NATS/1.0\r\n"
+_STATUS: Final = re.compile(rb"\r\nstatus\s*:", re.IGNORECASE)
 _log = logging.getLogger(__name__)
+
+
+class SteadyClient(Client):
+    """A client that no message of a stream can stop.
+
+    nats-py ends its reading, and says nothing more of it, at headers or a subject that it cannot read; and takes what
+    looks like a status for the server's own word. Such a message would come again, after each start too.
+    """
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+        if reply.startswith(_STORED):
+            subject = subject.decode(errors="replace").replace("\0", "\ufffd").encode()
+            headers = headers if headers is not None and _is_readable(headers) else None
+        await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
+
+
+def _is_readable(headers: bytes) -> bool:
+    is_whole = headers.startswith(_HEADERS) and headers.endswith(b"\r\n\r\n")
+    return is_whole and headers.isascii() and not _STATUS.search(headers)
+
+
+class NatsAway(Mendable):
+    """NATS does not take us in: start it, or correct NATS_URL."""
 
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Client]:
-    """Hold a connection that reconnects for as long as it is open."""
-    client = await nats.connect(url, max_reconnect_attempts=-1, connect_timeout=10, error_cb=_report)
+    """Hold a connection that reconnects for as long as it is open; raises NatsAway where the first does not come."""
+    client = SteadyClient()
     try:
+        try:
+            # Left alone, the client would try for ever, and the program neither run nor stop.
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await client.connect(url, max_reconnect_attempts=-1, connect_timeout=5, error_cb=_report)
+        except TimeoutError as error:
+            raise NatsAway("NATS does not take us in, see the log: start it, or correct NATS_URL") from error
         yield client
     finally:
         await client.close()
@@ -46,12 +80,18 @@ async def _report(error: Exception) -> None:
 
 
 async def provision(client: Client, *, stream: str = STREAM, subjects: str = SUBJECTS) -> JetStreamContext:
-    """Create the stream and its consumer where they are missing, and return the context to use them by.
+    """Create the stream and its consumer where they are missing, and return the context to use them by."""
+    context = client.jetstream(timeout=10)
+    await _provide(context, stream=stream, subjects=subjects)
+    return context
+
+
+async def _provide(context: JetStreamContext, *, stream: str, subjects: str) -> None:
+    """Create what is missing.
 
     The acknowledgement is explicit and deliveries are counted by us: a message that reaches the server's own limit
     would vanish without a trace.
     """
-    context = client.jetstream(timeout=10)
     await context.add_stream(StreamConfig(name=stream, subjects=[subjects], duplicate_window=120))
     await context.add_consumer(
         stream,
@@ -64,7 +104,6 @@ async def provision(client: Client, *, stream: str = STREAM, subjects: str = SUB
             max_deliver=-1,
         ),
     )
-    return context
 
 
 class Publisher:
@@ -101,6 +140,7 @@ class Consumer:
         bury: Callable[[bytes, str, str], object],
         between: Callable[[], object] = lambda: None,
         stream: str = STREAM,
+        subjects: str = SUBJECTS,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         self._context = context
@@ -108,11 +148,12 @@ class Consumer:
         self._bury = bury
         self._between = between
         self._stream = stream
+        self._subjects = subjects
         self._pause_seconds = pause_seconds
         self.taken_to = 0
 
     async def run(self) -> None:
-        """Consume until cancelled, also over a restart of the server; raises NotFoundError if the consumer is gone."""
+        """Consume until cancelled, also over a restart of the server, and over the loss of all that it had stored."""
         subscription = await self._context.pull_subscribe_bind(CONSUMER, self._stream)
         self.taken_to = await self._acknowledged_to()
         try:
@@ -143,12 +184,25 @@ class Consumer:
         return 0 if info.ack_floor is None else info.ack_floor.stream_seq
 
     async def _look_for_consumer(self) -> None:
+        """Make the consumer again where the server has lost it, and the stream with it.
+
+        What was in the stream is for its publishers to send again; what was taken already changes nothing.
+        """
         try:
             await self._context.consumer_info(self._stream, CONSUMER)
         except NotFoundError:
-            raise
+            await self._make_again()
         except NatsError as error:
             _log.info("the feed still waits: %s", error or type(error).__name__)
+
+    async def _make_again(self) -> None:
+        try:
+            await _provide(self._context, stream=self._stream, subjects=self._subjects)
+        except NatsError as error:
+            _log.warning("the feed's stream %s cannot be made again: %s", self._stream, error or type(error).__name__)
+            return
+        _log.error("the feed's stream %s or its consumer was lost, and is made again", self._stream)
+        self.taken_to = 0
 
     @staticmethod
     async def _fetched(subscription: JetStreamContext.PullSubscription) -> list[Msg]:

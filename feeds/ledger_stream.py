@@ -42,8 +42,10 @@ class Events:
             return dict(cursor_on(connection).execute(self._sql["events_end"], prepare=True).fetchall())
 
     def page(self, log: str, *, after: int, limit: int) -> list[Message]:
-        """Return the events behind a position."""
-        records = LogRecorder(self._datastore, log).read(after=after, limit=limit)
+        """Return the events behind a position, which whoever takes this server's place has as well."""
+        recorder = LogRecorder(self._datastore, log)
+        records = recorder.read(after=after, limit=limit)
+        recorder.confirm()
         return [Message(each.position, f"ledger.{log}.{each.topic}", export_line(each)) for each in records]
 
 

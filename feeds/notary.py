@@ -22,14 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
 from feeds.checkpoints import Checkpoints, SignedCheckpoint
 from feeds.extending import CheckpointRefused, grow, hold
 from feeds.note_file import NoteFile
 from feeds.register import Register, TreeBehind
 from ledger import publishing
 from ledger.aggregate import LedgerError
+from ledger.datastore import OUTAGES
 from ledger.events import (
     PoolsDrawn,
     RosterFrozen,
@@ -119,7 +118,7 @@ class Notary:
                 self.step(now=monotonic())
             except CheckpointRefused as error:
                 _log.critical("no more checkpoints: %s", error)
-            except (LedgerError, OSError, psycopg.OperationalError) as error:
+            except (LedgerError, OSError, *OUTAGES) as error:
                 _log.warning("checkpoints wait: %s", error)
                 stop.wait(1.0)
 
@@ -203,6 +202,9 @@ class Notary:
             watched.newest = register.newest(watched.newest)
             begin = watched.newest.size if watched.newest else 0
             beyond = [size for size in sizes if size > begin]
+            if beyond:
+                # What is signed must not be lost with this server.
+                recorder.confirm()
             for size, root in grow(recorder, register.node, after=begin, sizes=beyond):
                 note = Checkpoint(f"{signer.verifier.name}/{log}", size, root).signed(signer)
                 watched.newest = SignedCheckpoint(log, size, root, note)

@@ -12,7 +12,6 @@ import logging
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-import psycopg
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
@@ -22,7 +21,9 @@ from nats.js.errors import APIError, NotFoundError
 from nats.nuid import NUID
 
 from feeds.jetstream import heed_cancellation
+from ledger.datastore import OUTAGES
 from ledger.ids import position_token
+from ledger.recorder import LogArchived
 
 TOO_LARGE: Final = "Fairpool-Too-Large"
 """The header of a message whose body the server does not take: the size of that body in bytes. It goes out without."""
@@ -103,7 +104,7 @@ class Outlet:
                     await asyncio.sleep(poll_seconds)
             except ConnectionClosedError:
                 raise
-            except (NatsError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except (NatsError, LogArchived, *OUTAGES) as error:
                 _log.warning("stream %s waits: %s", self._source.stream, error or type(error).__name__)
                 await asyncio.sleep(pause_seconds)
             except (StreamUnfit, StreamDiverged) as error:
@@ -113,7 +114,8 @@ class Outlet:
     async def step(self) -> int:
         """Publish the next page of each log that has news, and return how many messages that were.
 
-        Raises StreamUnfit, StreamDiverged, and in an outage an error of nats or psycopg; the next step goes on.
+        Raises StreamUnfit, StreamDiverged, in an outage an error of nats or psycopg, and LogArchived of a week that has
+        just left; the next step goes on.
         """
         await self._look_at_stream()
         published = 0

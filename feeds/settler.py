@@ -14,11 +14,10 @@ from concurrent.futures import Future
 from typing import Final
 from uuid import UUID
 
-import psycopg
-
 from feeds.pace import Pace
 from ledger import settling
 from ledger.aggregate import LedgerError
+from ledger.datastore import OUTAGES
 from ledger.events import BetsVoided, ResultRecorded, RulingLifted, SettlementCompleted, WeekFinalised
 from ledger.facts import Fact, fact_of
 from ledger.ids import settlement_stream
@@ -58,7 +57,7 @@ class Settler:
         while not stop.wait(poll_seconds):
             try:
                 self.step()
-            except (LedgerError, ProjectionBehind, psycopg.OperationalError) as error:
+            except (LedgerError, ProjectionBehind, *OUTAGES) as error:
                 _log.warning("settlement waits: %s", error)
                 stop.wait(1.0)
 

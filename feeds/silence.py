@@ -23,12 +23,11 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from feeds.sources import Sources
 from ledger import listing
 from ledger.aggregate import LedgerError
 from ledger.book import Decision
+from ledger.datastore import OUTAGES
 from ledger.game import SOURCE_SILENT, Game
 from ledger.ledger import Ledger
 
@@ -69,7 +68,7 @@ class Silence:
         while not stop.wait(poll_seconds):
             try:
                 self.tick()
-            except (LedgerError, psycopg.OperationalError) as error:
+            except (LedgerError, *OUTAGES) as error:
                 _log.warning("nobody minds the silence of sources: %s", error)
 
     def tick(self) -> int:

@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import psycopg
-
 from feeds.flags import FlagKind, Flags
 from feeds.inbox import Inbox
 from feeds.sources import Sources
 from ledger.aggregate import LedgerError
 from ledger.book import Decision
+from ledger.datastore import OUTAGES
 from ledger.events import GameMovedOut, GameRescheduled, GameScheduled
 from ledger.facts import Fact, fact_of
 from ledger.instants import instant_text
@@ -58,7 +57,7 @@ class Watch:
         while not stop.wait(poll_seconds):
             try:
                 self.tick()
-            except (LedgerError, psycopg.OperationalError) as error:
+            except (LedgerError, *OUTAGES) as error:
                 _log.warning("nobody watches the feed: %s", error)
 
     def tick(self) -> None:

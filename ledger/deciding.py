@@ -119,6 +119,11 @@ class Decided:
         """What is to be appended: nothing of a command that was refused, even midway."""
         return [] if self.refusal else self.triggered
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the answer is an earlier event: the command was carried out before."""
+        return isinstance(self.answer, Fact) and not self.triggered
+
     def tell(self) -> None:
         """Give the caller what was decided."""
         if self.refusal is not None:

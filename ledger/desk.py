@@ -24,20 +24,21 @@ from uuid import UUID
 
 import psycopg
 from psycopg import Connection
-from psycopg_pool import PoolTimeout
 
 from ledger.aggregate import Context, LedgerError
 from ledger.answer import Answer
 from ledger.book import Book, Decision
+from ledger.datastore import OUTAGES
 from ledger.deciding import Asked, Decided, Judged, Work, assemble, decide, judge, read_accounts
-from ledger.recorder import Appended, LogRecorder
+from ledger.recorder import Appended, ClockWrong, LogRecorder
 
 T = TypeVar("T")
 # Half of the callers of a busy desk: were all of them in one batch, there would be nothing to decide meanwhile.
 BATCH_MAX: Final = 128
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 8.0
+"""How long a command is tried while the database is away: a client does not wait much longer."""
 _REST_SECONDS: Final = 0.1
-_OUTAGES: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+_FAILING_SECONDS: Final = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -78,6 +79,7 @@ class Desk:
         self._ahead: Work | None = None
         self._untold: list[Decided] = []
         self._closing = False
+        self._failed_at: float | None = None
         self._thread: threading.Thread | None = None
 
     def ask(
@@ -112,6 +114,12 @@ class Desk:
             if self._is_idle:
                 self._wake.notify()
         return answer
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last append failed, just now: what failed a while ago may be mended, and is tried by the next."""
+        failed_at = self._failed_at
+        return failed_at is not None and time.monotonic() - failed_at < _FAILING_SECONDS
 
     def close(self) -> None:
         """Answer what was asked, and stop."""
@@ -170,9 +178,12 @@ class Desk:
                     appended = self._append(work, on=connection)
             else:
                 appended = self._append(work)
-        except (*_OUTAGES, psycopg.errors.UniqueViolation, psycopg.errors.DataException) as error:
+            self._confirm(work, appended)
+        except (*OUTAGES, psycopg.errors.UniqueViolation, psycopg.errors.DataException) as error:
             # The last two say that the cache does not match the log, as after a fail-over to a server that lags.
             self._in_doubt(work, error)
+        except ClockWrong as error:
+            self._refuse(work, error)
         except Exception as error:
             self._isolate(work, error)
         else:
@@ -186,6 +197,20 @@ class Desk:
         if not work.decided:
             read_accounts(self.book, work.asked)
             self.book.catch_up(self.recorder.head().position)
+
+    def _confirm(self, work: Work, appended: Appended) -> None:
+        """Have what is told by an earlier event be durable; a commit of our own sees to that where there is one."""
+        is_written = any(one.facts and one.group not in appended.left_out for one in work.decided)
+        if not is_written and any(one.repeats for one in work.decided):
+            self.recorder.confirm()
+
+    def _refuse(self, work: Work, error: ClockWrong) -> None:
+        """Nothing was appended, and nothing would be, whoever asks."""
+        self._tell()
+        self.book.forget()
+        self._failed_at = time.monotonic()
+        for asked in work.asked + self._abandon():
+            asked.fail(error)
 
     def _isolate(self, work: Work, error: Exception) -> None:
         """Nothing was appended. Whose fault it is shows when each command is decided alone, and only that one fails."""
@@ -240,6 +265,7 @@ class Desk:
 
     def _conclude(self, work: Work, appended: Appended) -> None:
         """Bring the book up to date, and put back what has to be decided again; the others are told with the next."""
+        self._failed_at = None
         judged = judge(work.decided, appended, known=self.book.known)
         self._foresees = judged.as_foreseen
         ahead, undone = self._ahead, []
@@ -256,7 +282,7 @@ class Desk:
         try:
             self.book.drop(judged.dirty)
             self.book.catch_up(appended.base)
-        except _OUTAGES as error:
+        except OUTAGES as error:
             # The batch is in the log: it is answered all the same, and the book is read again for the next one.
             _log.warning("log %s: the news did not come: %s", self.recorder.log, error)
             self.book.forget()
@@ -290,7 +316,7 @@ class Desk:
         batch = work.asked + self._abandon()
         _log.warning("log %s: append in doubt, deciding again: %s", self.recorder.log, error)
         self.book.forget()
-        now = time.monotonic()
+        now = self._failed_at = time.monotonic()
         for asked in batch:
             if now - asked.asked_at > self._patience_seconds:
                 asked.fail(

@@ -75,6 +75,11 @@ class Ledger:
                 return log
         return None
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the database has just now not taken what a desk here wrote, though it may well be read."""
+        return any(desk.is_failing for desk in list(self._desks.values()))
+
     def close(self) -> None:
         """Answer what was asked, stop the desks and give the connections back."""
         for desk in list(self._desks.values()):

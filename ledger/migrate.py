@@ -8,7 +8,9 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+_CONNECT_SECONDS = 10
 _LOCK = 0x6661_6972_706F_6F6C  # "fairpool"
 
 
@@ -42,7 +44,9 @@ def migrate(dsn: str, migrations: Iterable[Migration]) -> list[str]:
     `dsn` names a role that may create tables and roles. Raises MigrationChanged.
     """
     ran = []
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    # Of several hosts in the DSN one may be gone without a word.
+    parts = {"connect_timeout": _CONNECT_SECONDS, **conninfo_to_dict(dsn)}
+    with psycopg.connect(make_conninfo("", **parts), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"

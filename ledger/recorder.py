@@ -26,6 +26,7 @@ from ledger.sql import queries
 
 PAGE = 5_000
 END = 2**62
+_CLOCK_WRONG = "FP002"
 
 
 class LogNotOpen(LedgerError):
@@ -41,6 +42,12 @@ class LogArchived(LedgerError):
 
     def __init__(self, log: str) -> None:
         super().__init__(f"week {log} is archived: `fairpool week restore FOLDER` brings it back from its export")
+
+
+class ClockWrong(LedgerError):
+    """This process's clock is not the database's: nothing was recorded, and another process may do it."""
+
+    code = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class LogRecorder(PostgresApplicationRecorder):
 
         `on` is a connection that holds the head (see `held`). `meanwhile` is called while the database is at work; what
         it raises comes out here, and leaves the commit in doubt. Raises psycopg.OperationalError when the connection
-        broke: then, too, only the log can tell. Raises LogNotOpen or LogArchived.
+        broke: then, too, only the log can tell. Raises LogNotOpen or LogArchived, and ClockWrong where that counts.
         """
         facts = [fact for _, fact in batch.facts]
         parameters = {
@@ -151,6 +158,14 @@ class LogRecorder(PostgresApplicationRecorder):
         with self.store.connection() as connection, connection.transaction():
             cursor_on(connection).execute(self.sql["hold"], {"log": self.log})
             yield connection
+
+    def confirm(self) -> None:
+        """Wait until whatever could be read before is as durable as an append; raises psycopg.OperationalError.
+
+        Mostly it is. But behind a commit whose wait for a synchronous standby was cancelled, and behind a crash, things
+        can be read that are gone if the primary is lost now: https://www.postgresql.org/docs/18/warm-standby.html.
+        """
+        self._rows("confirm")
 
     def head(self) -> Head:
         """Return where the log ends; raises LogNotOpen or LogArchived."""
@@ -243,6 +258,10 @@ class LogRecorder(PostgresApplicationRecorder):
             [row] = self._rows("append", on=on, meanwhile=meanwhile, **parameters)
         except psycopg.errors.NoDataFound as error:
             raise self._absence() from error
+        except psycopg.Error as error:
+            if error.sqlstate == _CLOCK_WRONG:
+                raise ClockWrong(f"log {self.log}: {error.diag.message_primary}") from error
+            raise
         base, recorded_at, left_out, rows_refused = row
         return Appended(base, Instant.of(recorded_at), frozenset(left_out), frozenset(rows_refused))
 

@@ -1,15 +1,21 @@
 -- name: append
--- Appends a batch in one round trip; see the function for what the arrays mean.
-SELECT base, recorded_at, left_out, rows_refused FROM append(
+-- Appends a batch in one round trip, by a clock that is right; see the function for what the arrays mean.
+SELECT base, recorded_at, left_out, rows_refused FROM require_clock(%(now)s), append(
   %(log)s, %(known)s, %(now)s,
   %(groups)b::int[], %(streams)b::uuid[], %(versions)b::bigint[], %(topics)b::text[], %(schemas)b::smallint[],
   %(states)b::bytea[], %(actors)b::text[], %(requests)b::text[], %(causes)b::text[],
   %(behind_groups)b::int[], %(behind_streams)b::uuid[], %(before_groups)b::int[], %(before)b::timestamptz[],
   %(rows)s::jsonb)
 
+-- name: confirm
+-- Commits nothing but a mark: a standby that must have a commit before it is answered has all before it, too.
+SELECT pg_logical_emit_message(true, 'fairpool', '')
+
 -- name: hold
--- Locks the head until the transaction ends, so that nobody appends meanwhile.
-SELECT position FROM heads WHERE log = %(log)s FOR UPDATE
+-- Locks the head until the transaction ends, so that nobody appends meanwhile. Of a process that stands still while it
+-- holds the head, the server ends the session: the others wait for a minute, not for good.
+SELECT position, set_config('idle_in_transaction_session_timeout', '60s', true)
+FROM heads WHERE log = %(log)s FOR UPDATE
 
 -- name: open_log
 -- Creates the log's partition and head row.

@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-import psycopg
-
-from ledger.datastore import Datastore
+from ledger.datastore import OUTAGES, Datastore
 from projections.generations import Act, Generation, Generations, RebuildRunning
 from projections.projection import Projection
 from projections.workers import MakerDied, Order, rebuild_in_processes
@@ -37,7 +35,7 @@ class Builder:
         while not stop.wait(poll_seconds):
             try:
                 self.step(is_stopped=stop.is_set)
-            except psycopg.OperationalError as error:
+            except OUTAGES as error:
                 logger.warning("the builder waits for the database: %s", error)
 
     def step(self, *, is_stopped: Callable[[], bool] = lambda: False) -> int:
@@ -51,7 +49,7 @@ class Builder:
         order = Order(names, log=first.week, act=Act(at=self._clock()), asked_only=True)
         try:
             rebuild_in_processes(self._dsn, order, is_stopped=is_stopped)
-        except (RebuildRunning, MakerDied, psycopg.OperationalError) as error:
+        except (RebuildRunning, MakerDied, *OUTAGES) as error:
             logger.warning("a rebuild is taken up again: %s", error)
         except Exception as error:
             # Whatever it is, it ended another process, and the service goes on as it did.

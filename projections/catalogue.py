@@ -62,10 +62,11 @@ def search_path(chosen: Sequence[Projection]) -> str:
     return ",".join([*(each.home for each in chosen if each.home != PUBLIC), PUBLIC])
 
 
-def datastore_of(dsn: str, chosen: Sequence[Projection]) -> Datastore:
+def datastore_of(dsn: str, chosen: Sequence[Projection], *, clock_tolerance_seconds: int = 0) -> Datastore:
     """Return a datastore whose connections look for tables where these projections have theirs."""
     options = conninfo_to_dict(dsn).get("options") or ""
-    return Datastore(make_conninfo(dsn, options=f"{options} -c search_path={search_path(chosen)}".strip()))
+    placed = make_conninfo(dsn, options=f"{options} -c search_path={search_path(chosen)}".strip())
+    return Datastore(placed, clock_tolerance_seconds=clock_tolerance_seconds)
 
 
 def migrations() -> Iterator[Migration]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
-from ledger.datastore import Datastore, cursor_on
+from ledger.datastore import OUTAGES, Datastore, cursor_on
 from ledger.recorder import LogArchived, LogRecorder
 from projections.pages import Page
 from projections.positions import Positions, ProjectionStatus
@@ -54,7 +54,7 @@ class Runner:
                 # A batch of one fact costs nearly as much as one of hundreds: news gather for a moment.
                 if self.step() < BATCH:
                     stop.wait(_POLL_SECONDS)
-            except psycopg.OperationalError as error:
+            except OUTAGES as error:
                 logger.warning("projections wait for the database: %s", error)
                 stop.wait(_OUTAGE_SECONDS)
                 self._datastore.drop_dead_connections()

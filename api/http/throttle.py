@@ -6,8 +6,6 @@ from collections.abc import Hashable, Sequence
 from ipaddress import AddressValueError, IPv6Address, IPv6Network
 from typing import Final, NamedTuple
 
-import psycopg
-from psycopg_pool import PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +15,7 @@ from api.http.headers import telling
 from api.http.ratelimits import UNMETERED, Meter, Meters, refusal
 from api.identity.principal import identify, needs_a_query
 from api.refusal import Refusal
+from ledger.datastore import OUTAGES
 
 _CUSTOMER_BITS: Final = 64
 
@@ -60,7 +59,7 @@ class Toll:
             return address
         try:
             principal = await identify(request)
-        except (Refusal, psycopg.OperationalError, PoolTimeout):
+        except (Refusal, *OUTAGES):
             # A stranger, or nobody that we know: a route that has to know asks again, and answers with the reason.
             return address
         scope["state"]["principal"] = principal

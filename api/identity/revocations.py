@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
@@ -11,8 +10,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from fastapi.concurrency import run_in_threadpool
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
+from api.together import Together
 from ledger.datastore import Datastore, cursor_on
 from ledger.sql import queries
 
@@ -39,15 +40,14 @@ class Revocations:
         self._read: frozenset[UUID] = frozenset()
         self._own: frozenset[UUID] = frozenset()
         self._changing = threading.Lock()
-        self._reading = asyncio.Lock()
+        self._reading = Together[None]()
+        # A thread of its own: who asks does not queue behind slow reads.
+        self._thread = CapacityLimiter(1)
 
     async def include(self, id: UUID) -> bool:
         """Say whether a session or an API key was revoked, as of a second ago at the most."""
         if self._is_stale():
-            async with self._reading:
-                # Those who waited here find it done.
-                if self._is_stale():
-                    await run_in_threadpool(self._read_again)
+            await self._reading.run(self._read_in_thread)
         return id in self._read or id in self._own
 
     def add(self, ids: Iterable[UUID]) -> None:
@@ -57,6 +57,9 @@ class Revocations:
 
     def _is_stale(self) -> bool:
         return self._monotonic() - self._read_at >= _FRESH_SECONDS
+
+    async def _read_in_thread(self) -> None:
+        await run_sync(self._read_again, limiter=self._thread)
 
     def _read_again(self) -> None:
         asked_at = self._monotonic()

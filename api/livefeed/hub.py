@@ -12,15 +12,13 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from api.identity.players import Players
 from api.livefeed.follower import Follower, Listener
 from api.livefeed.reader import LogReader
 from api.livefeed.standings import StandingsReader
 from api.livefeed.threads import Threads
 from api.refusal import Refusal
+from ledger.datastore import OUTAGES
 from ledger.ledger import Ledger
 from projections.runner import Runner
 
@@ -139,7 +137,7 @@ class Hub:
                 visible = await self.threads.run(partial(self._positions.come_to, [log for log, _ in followed]))
                 for log, follower in followed:
                     await follower.advance(visible.get(log, 0))
-            except (psycopg.OperationalError, PoolTimeout) as error:
+            except OUTAGES as error:
                 _log.warning("live streams wait for the database: %s", error)
                 await asyncio.sleep(_OUTAGE_SECONDS)
 

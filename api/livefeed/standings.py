@@ -8,14 +8,11 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from api.identity.players import Players
 from api.leaderboard import FORMER_PLAYER, LeaderboardShown, Line, PoolShown
 from api.livefeed.frames import Message
 from api.livefeed.ring import Ring
-from ledger.datastore import Datastore
+from ledger.datastore import OUTAGES, Datastore
 from ledger.ids import position_token
 from projections.leaderboard import Leaderboard, Standing
 from projections.pools import Pools
@@ -121,7 +118,7 @@ class PoolFeed:
             before = self._ring.head
             try:
                 self.shown = await self._read()
-            except (psycopg.OperationalError, PoolTimeout) as error:
+            except OUTAGES as error:
                 _log.warning("standings wait for the database: %s", error)
                 self._moved.set()
                 await asyncio.sleep(_OUTAGE_SECONDS)

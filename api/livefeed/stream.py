@@ -11,9 +11,6 @@ from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from api.livefeed.follower import Follower
 from api.livefeed.frames import EventId, Message, frame, framed, pulse
 from api.livefeed.hub import Hub
@@ -22,6 +19,7 @@ from api.livefeed.shapes import Bye, GoneBack, Reset
 from api.livefeed.standings import PoolFeed, Standings
 from api.livefeed.telling import OwnAccount, Told
 from api.refusal import Refusal
+from ledger.datastore import OUTAGES
 from ledger.facts import Fact
 
 _AT_ONCE: Final = 64
@@ -82,7 +80,7 @@ class Stream:
                     yield chunk
                 elif self._bye is None:
                     await self._wait()
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except OUTAGES as error:
             _log.warning("a live stream of %s ends: the database does not answer: %s", self._wanted.log, error)
             self._bye = Bye(reason="unavailable", detail="The database does not answer: come back in a moment.")
         yield frame(Message("bye", self._bye.model_dump_json()), self._at)

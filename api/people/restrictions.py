@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from psycopg.rows import class_row
 
 from api.people.registry import Kind, UnknownPlayer
 from api.refusal import Refusal
+from api.together import Together
 from ledger.datastore import Datastore
 from ledger.sql import queries
 
@@ -89,7 +89,7 @@ class Restrictions:
         self._monotonic = monotonic
         self._last_write = object()
         self._kept = _Kept({}, 0.0, None)
-        self._reading = asyncio.Lock()
+        self._reading = Together[_Kept]()
         # A thread of its own: a bet does not queue behind slow reads.
         self._thread = CapacityLimiter(1)
 
@@ -162,12 +162,17 @@ class Restrictions:
         return self._kept.last_write is self._last_write and self._monotonic() - self._kept.read_at < KEPT_SECONDS
 
     async def _refreshed(self) -> _Kept:
-        async with self._reading:
-            if not self._is_fresh():
-                # Both are noted before the query: what is written meanwhile makes this reading stale.
-                last_write, read_at = self._last_write, self._monotonic()
-                self._kept = _Kept(await run_sync(self._in_force, limiter=self._thread), read_at, last_write)
-            return self._kept
+        kept = await self._reading.run(self._read)
+        while kept.last_write is not self._last_write:
+            # It had begun before what was written here.
+            kept = await self._reading.run(self._read)
+        return kept
+
+    async def _read(self) -> _Kept:
+        # Both are noted before the query: what is written meanwhile makes this reading stale.
+        last_write, read_at = self._last_write, self._monotonic()
+        self._kept = _Kept(await run_sync(self._in_force, limiter=self._thread), read_at, last_write)
+        return self._kept
 
     def _in_force(self) -> dict[UUID, Restriction]:
         with self._datastore.connection() as connection:

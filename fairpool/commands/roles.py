@@ -6,7 +6,6 @@ What only one role needs, that one imports: a settler starts without the web ser
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 
 import typer
@@ -16,6 +15,9 @@ from fairpool.commands.lazy import importing
 from fairpool.core import Core, Died, core, payments
 from fairpool.garbage import collect_rarely
 from fairpool.servers import Addresses, database, stream
+from fairpool.settings import Settings
+from fairpool.stopping import heeding_signals
+from fairpool.waiting import await_database, await_nats
 
 Role = Callable[[Core, Addresses], Awaitable[None]]
 
@@ -52,7 +54,7 @@ def feed(context: typer.Context) -> None:
             async with feed_consumer(built, addresses.nats_url):
                 await stopped(built)
 
-    _run(context, role)
+    _run(context, role, needs_nats=True)
 
 
 def settle(context: typer.Context) -> None:
@@ -85,7 +87,7 @@ def publish(context: typer.Context) -> None:
                 built.start("notary", built.notary.run)
                 await stopped(built)
 
-    _run(context, role)
+    _run(context, role, needs_nats=True)
 
 
 def pay(context: typer.Context) -> None:
@@ -98,27 +100,30 @@ def pay(context: typer.Context) -> None:
     _run(context, role)
 
 
-def heed_signals(built: Core) -> None:
-    """Let SIGINT and SIGTERM stop the service, from before it says that it runs: it may be stopped right then."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, built.stop.set)
-
-
 async def stopped(built: Core) -> None:
-    """Wait until the service is to stop (see `heed_signals`); raises Died where a part ended by itself."""
+    """Wait until the service is to stop; raises Died where a part ended by itself."""
     while not built.stop.is_set():
         await asyncio.sleep(0.1)
     if built.died:
         raise Died("a part of the service ended") from built.died[0]
 
 
-def _run(context: typer.Context, role: Role) -> None:
-    with database(context.obj) as addresses, core(context.obj, addresses.dsn) as built:
-        collect_rarely()
-        loop.run(_as_coroutine(role, built, addresses))
+def await_servers(settings: Settings, addresses: Addresses, *, needs_nats: bool) -> None:
+    """Wait for servers that start at the same time; raises ServerAway."""
+    await_database(addresses.dsn, seconds=settings.startup_patience_seconds)
+    if needs_nats and addresses.nats_url:
+        await_nats(addresses.nats_url, seconds=settings.startup_patience_seconds)
+
+
+def _run(context: typer.Context, role: Role, *, needs_nats: bool = False) -> None:
+    with heeding_signals() as signals, database(context.obj) as addresses:
+        await_servers(context.obj, addresses, needs_nats=needs_nats)
+        with core(context.obj, addresses.dsn) as built:
+            signals.stop(built.stop)
+            collect_rarely()
+            loop.run(_as_coroutine(role, built, addresses))
+        signals.ended()
 
 
 async def _as_coroutine(role: Role, built: Core, addresses: Addresses) -> None:
-    heed_signals(built)
     await role(built, addresses)

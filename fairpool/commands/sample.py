@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +11,7 @@ import typer
 
 from fairpool import loop
 from fairpool.clocks import HandClock
-from fairpool.commands.roles import heed_signals, stopped
+from fairpool.commands.roles import stopped
 from fairpool.commands.up import greet
 from fairpool.core import Core, core
 from fairpool.crowd import crowd
@@ -19,19 +20,23 @@ from fairpool.play import Play, mark_simulated
 from fairpool.sample import nfl_week
 from fairpool.servers import Addresses
 from fairpool.settings import Settings
+from fairpool.stopping import Signals
 from fairpool.streams import feed_consumer, ledger_stream
 from fairpool.web import serving
 from ledger import drawing
+from ledger.aggregate import LedgerError
+from ledger.datastore import OUTAGES
 from ledger.rules import Rules
 from ledger.weeks import ends_at, starts_at
 
 SAMPLE_PLAYERS: Final = 24
 SAMPLE_BETS: Final = 96
+_log = logging.getLogger(__name__)
 # The sample opens on Wednesday noon, New York: everything is quoted, nothing has started.
 SAMPLE_OPENS: Final = timedelta(days=2, hours=12)
 
 
-def up_with_sample(settings: Settings, addresses: Addresses) -> None:
+def up_with_sample(settings: Settings, addresses: Addresses, signals: Signals) -> None:
     """Run everything in one process until it is stopped; a week that was opened before goes on."""
     chosen = plan(nfl_week(), players=SAMPLE_PLAYERS, bets=SAMPLE_BETS, seed=1)
     clock = HandClock(starts_at(chosen.week) - timedelta(hours=1))
@@ -41,10 +46,10 @@ def up_with_sample(settings: Settings, addresses: Addresses) -> None:
         built.start_projections()
         built.start("watch", built.watch.run)
         built.start("notary", built.notary.run)
-        loop.run(_run_sample(built, addresses.nats_url, chosen, clock))
+        loop.run(_run_sample(built, addresses.nats_url, chosen, clock, signals))
 
 
-async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock) -> None:
+async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock, signals: Signals) -> None:
     is_new = chosen.week not in built.ledger.weeks()
     if not is_new:
         recorded_at = built.ledger.recorder(chosen.week).head().recorded_at
@@ -55,7 +60,7 @@ async def _run_sample(built: Core, nats_url: str, chosen: Plan, clock: HandClock
             if is_new:
                 await _open_sample(built, stage, url, chosen)
             living = asyncio.create_task(_live(built, stage), name="simulated time")
-            heed_signals(built)
+            signals.stop(built.stop)
             greet(url, stage.now(), ends=ends_at(chosen.week), week=chosen.week)
             await stopped(built)
             living.cancel()
@@ -82,6 +87,9 @@ async def _live(built: Core, stage: Play) -> None:
     try:
         while True:
             await asyncio.sleep(0.5)
-            await stage.react()
+            try:
+                await stage.react()
+            except (LedgerError, *OUTAGES) as error:
+                _log.warning("simulated time waits: %s", error)
     except Exception as error:
         built.die(error)

@@ -10,10 +10,11 @@ import typer
 
 from fairpool import loop
 from fairpool.clocks import leave_simulated_time, system_clock
-from fairpool.commands.roles import heed_signals, stopped
+from fairpool.commands.roles import await_servers, stopped
 from fairpool.core import Core, core, payments
 from fairpool.servers import Addresses, servers
 from fairpool.settings import Settings
+from fairpool.stopping import Signals, heeding_signals
 from fairpool.streams import feed_consumer, ledger_stream
 from fairpool.web import serving
 
@@ -30,22 +31,24 @@ def up(
 ) -> None:
     """Run everything here until Ctrl-C: embedded Postgres and NATS unless configured, API and workers."""
     settings: Settings = context.obj if port is None else context.obj.model_copy(update={"api_port": port})
-    with servers(settings) as addresses:
+    with heeding_signals() as signals, servers(settings) as addresses:
+        await_servers(settings, addresses, needs_nats=True)
         if sample and sandbox:
             raise typer.BadParameter("the sample week is free: choose --sample or --sandbox")
         if sample:
             # Its players bring an HTTP client, which the service itself does not wait for.
             from fairpool.commands.sample import up_with_sample
 
-            up_with_sample(settings, addresses)
+            up_with_sample(settings, addresses, signals)
         elif sandbox:
-            _up_with_sandbox(settings, addresses)
+            _up_with_sandbox(settings, addresses, signals)
         else:
-            _up(settings, addresses)
+            _up(settings, addresses, signals)
+        signals.ended()
     typer.echo("stopped")
 
 
-def _up_with_sandbox(settings: Settings, addresses: Addresses) -> None:
+def _up_with_sandbox(settings: Settings, addresses: Addresses, signals: Signals) -> None:
     # It brings Stripe's client, which a service that sells nothing does not wait for.
     from fairpool.sandbox.standing_in import point_at, standing_in
 
@@ -55,10 +58,12 @@ def _up_with_sandbox(settings: Settings, addresses: Addresses) -> None:
             point_at(sandbox, url)
             typer.echo(f"sandbox   {sandbox.base_url}, in Stripe's place")
 
-        _up(selling, addresses, tell)
+        _up(selling, addresses, signals, tell)
 
 
-def _up(settings: Settings, addresses: Addresses, tell: Callable[[str], None] = lambda url: None) -> None:
+def _up(
+    settings: Settings, addresses: Addresses, signals: Signals, tell: Callable[[str], None] = lambda url: None
+) -> None:
     async def run(built: Core) -> None:
         async with (
             feed_consumer(built, addresses.nats_url),
@@ -66,13 +71,13 @@ def _up(settings: Settings, addresses: Addresses, tell: Callable[[str], None] = 
             payments(built, works=True),
             serving(built) as url,
         ):
-            heed_signals(built)
             greet(url, None)
             tell(url)
             await stopped(built)
 
     leave_simulated_time(settings.data)
     with core(settings, addresses.dsn, clock=system_clock) as built:
+        signals.stop(built.stop)
         built.start_projections()
         built.start("settler", built.settler.run)
         built.start_clock()

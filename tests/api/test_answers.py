@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from api.answers import Answers
+from api.refusal import Refusal
 from ledger.account import InsufficientCredits
+from ledger.desk import LedgerUnavailable
 
 
 def test_a_request_that_is_given_up_does_not_take_back_its_command() -> None:
@@ -18,8 +20,8 @@ def test_a_request_that_is_given_up_does_not_take_back_its_command() -> None:
     answer: Future[int] = Future()
 
     async def give_up() -> None:
-        waiting = asyncio.ensure_future(Answers().to(answer))
-        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(Answers().of(lambda: answer))
+        await turns()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -45,8 +47,8 @@ def test_a_batch_of_answers_wakes_the_loop_once(monkeypatch: pytest.MonkeyPatch)
             wakes += 1
             return wake(callback, *arguments, **more)
 
-        waiting = [asyncio.ensure_future(answers.to(each)) for each in asked]
-        await asyncio.sleep(0)
+        waiting = [asyncio.ensure_future(answers.of(partial(lambda each: each, each))) for each in asked]
+        await turns()
         monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
         _answer(asked)
         return await asyncio.gather(*waiting, return_exceptions=True)
@@ -62,7 +64,7 @@ def test_an_answer_that_is_there_already_is_brought_as_well() -> None:
     answer: Future[int] = Future()
     answer.set_result(7)
 
-    assert asyncio.run(Answers().to(answer)) == 7
+    assert asyncio.run(Answers().of(lambda: answer)) == 7
 
 
 def test_what_comes_together_is_asked_together() -> None:
@@ -109,6 +111,73 @@ def test_who_stops_waiting_before_others_come_has_asked_all_the_same() -> None:
         await asyncio.sleep(0)
 
     asyncio.run(give_up())
+
+
+def test_beyond_a_bound_requests_are_refused_at_once() -> None:
+    """Nothing is asked for them; also what nobody waits for any more takes its place until it is answered."""
+    asked: list[Future[int]] = []
+
+    def ask() -> Future[int]:
+        asked.append(Future())
+        return asked[-1]
+
+    async def crowd() -> list[str]:
+        answers, refused = Answers(most=1), []
+        leaving = asyncio.ensure_future(answers.of(ask))
+        await turns()
+        for leaves in (False, True):
+            if leaves:
+                leaving.cancel()
+                await turns()
+            with pytest.raises(Refusal) as refusal:
+                await answers.of(ask)
+            refused.append(refusal.value.code)
+        asked[0].set_result(1)
+        await turns()
+        following = asyncio.ensure_future(answers.of(ask))
+        await turns()
+        asked[1].set_result(2)
+        assert await following == 2
+        return refused
+
+    assert asyncio.run(crowd()) == ["overloaded", "overloaded"]
+    assert len(asked) == 2
+
+
+def test_who_cannot_ask_takes_no_place() -> None:
+    """A bet on a log that does not exist is no work for any desk."""
+
+    def fail() -> Future[int]:
+        raise InsufficientCredits("no")
+
+    async def crowd() -> None:
+        answers = Answers(most=1)
+        for _ in range(3):
+            with pytest.raises(InsufficientCredits):
+                await answers.of(fail)
+
+    asyncio.run(crowd())
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_without_end() -> None:
+    """Whether the command stands is for its repetition to find out; one that is answered keeps its answer."""
+    given: Future[int] = Future()
+    given.set_result(1)
+
+    async def wait() -> list[Any]:
+        answers = Answers(seconds=0.02)
+        waiting = [answers.of(lambda: given), answers.of(Future), answers.of(Future)]
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    first, *lost = asyncio.run(wait())
+    assert first == 1
+    assert [type(each) for each in lost] == [LedgerUnavailable, LedgerUnavailable]
+
+
+async def turns() -> None:
+    """Let the loop turn as often as it takes until all have asked."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def _answer(asked: list[Future[int]]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from fairpool.settings import Settings
-from fairpool.web import server_config
+from fairpool.web import PortTaken, listening_on, server_config
 
 
 def seen(settings: Settings, *, connection: str) -> str:
@@ -43,3 +45,18 @@ def test_a_trusted_proxy_says_whom_it_speaks_for() -> None:
     assert seen(trusting, connection="10.1.2.3") == "203.0.113.7"
     assert seen(trusting, connection="192.0.2.1") == "203.0.113.7"
     assert seen(trusting, connection="10.2.2.3") == "10.2.2.3"
+
+
+def test_who_takes_no_answer_is_cut_off() -> None:
+    """By the system, after a minute: each connection inherits it from the socket that listens."""
+    with closing(listening_on("127.0.0.1", 0)) as listening:
+        with closing(socket.create_connection(listening.getsockname())):
+            connection, _ = listening.accept()
+        with closing(connection):
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """Choose another."""
+    with closing(listening_on("127.0.0.1", 0)) as listening, pytest.raises(PortTaken, match="choose another port"):
+        listening_on("127.0.0.1", listening.getsockname()[1])

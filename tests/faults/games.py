@@ -25,6 +25,8 @@ EVERY_SECONDS: Final = 4.0
 OPEN_SECONDS: Final = (12.0, 30.0)
 PLAYED_SECONDS: Final = 2.0
 CORRECTED_SECONDS: Final = 4.0
+# A minute and more of messages.
+SAID_AGAIN: Final = 200
 _CORRECTED: Final = 0.2
 _CALLED_OFF: Final = 0.1
 _AGAIN_SECONDS: Final = 0.3
@@ -101,7 +103,7 @@ class Games:
         return 0 if info.num_pending or info.num_ack_pending else published
 
     def say_again(self) -> None:
-        """Publish everything anew, as a provider does for a client who has lost what came."""
+        """Publish the latest messages anew, as a provider does for a client who has lost what came."""
         self._again.set()
 
     async def _run(self) -> None:
@@ -175,7 +177,7 @@ class Games:
         self._planned = [each for each in self._planned if each.at > now]
         if self._again.is_set():
             self._again.clear()
-            self._outgoing += [Outgoing(now, message, is_copy=True) for message in self.said]
+            self._outgoing += [Outgoing(now, message, is_copy=True) for message in self.said[-SAID_AGAIN:]]
         due = [each for each in self._outgoing if each.at <= now]
         self._outgoing = [each for each in self._outgoing if each.at > now]
         for outgoing in due:

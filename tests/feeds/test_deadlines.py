@@ -11,6 +11,7 @@ import pytest
 from feeds.deadlines import Deadlines
 from ledger import weeks
 from ledger.datastore import Datastore
+from ledger.desk import LedgerUnavailable
 from ledger.draw import commitment
 from ledger.events import (
     Event,
@@ -247,3 +248,21 @@ def test_run_ticks_until_it_is_stopped(make_week: MakeWeek) -> None:
 
     Stopping(week.ledger).run(stop, poll_seconds=0)
     assert week.state() == "grouped"
+
+
+def test_a_database_that_is_away_is_not_asked_for_week_after_week(
+    week: SmallWeek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for as long as the desk is patient: a clock of many weeks would not hear that it is to stop."""
+    asked: list[str] = []
+
+    def away(name: str) -> int:
+        asked.append(name)
+        raise LedgerUnavailable("the database does not answer")
+
+    deadlines = Deadlines(week.ledger)
+    monkeypatch.setattr(week.ledger, "weeks", lambda: [WEEK, NEXT_WEEK])
+    monkeypatch.setattr(deadlines, "_tick", away)
+    with pytest.raises(LedgerUnavailable):
+        deadlines.tick()
+    assert asked == [WEEK]

@@ -4,119 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg
 import pytest
-from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
-from fairpool.embedded import EmbeddedNats
 from feeds.feedfile import FeedLine, read_lines
 from feeds.ingest import Taken
-from feeds.jetstream import CONSUMER, DELIVERIES_MAX, Consumer, Publisher, connected, provision
+from feeds.jetstream import DELIVERIES_MAX, Consumer, connected, provision
 from feeds.messages import encode, parse
 from ledger.desk import LedgerUnavailable
-from tests.feeds.forwarding import forwarded
+from tests.feeds.consuming import PATIENCE_SECONDS, Taking, consuming, running, stream
 from tests.feeds.small_week import SmallWeek, at
 
-# Less than the server waits for an acknowledgement: one that is missing shows.
-PATIENCE_SECONDS = 20
 AT = datetime(2026, 11, 16, 5, tzinfo=UTC)
-_numbers = count(1)
-
-
-class Stream(NamedTuple):
-    """A stream of a test's own."""
-
-    context: JetStreamContext
-    name: str
-    root: str
-
-    def publisher(self) -> Publisher:
-        return Publisher(self.context, root=self.root)
-
-    async def publish(self, *bodies: bytes) -> None:
-        for body in bodies:
-            await self.context.publish(f"{self.root}.test", body)
-
-    async def done(self) -> None:
-        """Wait until the server counts no message as delivered and not acknowledged, nor as still to be delivered."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (info := await self.context.consumer_info(self.name, CONSUMER)).num_ack_pending or info.num_pending:
-                await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def stream(url: str) -> AsyncIterator[Stream]:
-    """Provision a stream, and remove it at the end."""
-    number = next(_numbers)
-    name, root = f"TEST{number}", f"test{number}"
-    async with connected(url) as client:
-        context = await provision(client, stream=name, subjects=f"{root}.>")
-        yield Stream(context, name, root)
-        await context.delete_stream(name)
-
-
-class Taking:
-    """What a consumer handed on; `fails` says how the handling of a message ends, by how often it came."""
-
-    def __init__(self, fails: Callable[[bytes, int], Exception | None] = lambda body, times: None) -> None:
-        self.handled: list[bytes] = []
-        self.buried: list[tuple[bytes, str]] = []
-        self.times: Counter[bytes] = Counter()
-        self._fails = fails
-        self._news = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def handle(self, body: bytes, subject: str) -> None:
-        self.times[body] += 1
-        failure = self._fails(body, self.times[body])
-        if failure is not None:
-            raise failure
-        self.handled.append(body)
-        self._loop.call_soon_threadsafe(self._news.set)
-
-    def bury(self, body: bytes, subject: str, reason: str) -> None:
-        self.buried.append((body, reason))
-        self._loop.call_soon_threadsafe(self._news.set)
-
-    async def until(self, wanted: int) -> None:
-        """Wait until so many messages were handled or buried."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(self.handled) + len(self.buried) < wanted:
-                self._news.clear()
-                await self._news.wait()
-
-
-@asynccontextmanager
-async def running(consumer: Consumer) -> AsyncIterator[None]:
-    """Run a consumer until the block ends; its failure is the block's."""
-    task = asyncio.create_task(consumer.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
-async def consuming(
-    on: Stream, taking: Taking, *, between: Callable[[], object] = lambda: None
-) -> AsyncIterator[Consumer]:
-    """Run a consumer on a stream until the block ends."""
-    consumer = Consumer(
-        on.context, handle=taking.handle, bury=taking.bury, between=between, stream=on.name, pause_seconds=0.01
-    )
-    async with running(consumer):
-        yield consumer
 
 
 def line(body: bytes) -> FeedLine:
@@ -309,22 +211,6 @@ def test_between_batches_the_consumer_does_what_it_was_given_to_do(nats_url: str
     asyncio.run(run())
 
 
-def test_a_consumer_that_was_removed_ends_the_run(nats_url: str) -> None:
-    """Nobody would ever notice a feed that waits for what cannot come."""
-
-    async def run() -> None:
-        async with stream(nats_url) as on:
-            consumer = Consumer(
-                on.context, handle=lambda *_: None, bury=lambda *_: None, stream=on.name, pause_seconds=0.01
-            )
-            task = asyncio.create_task(consumer.run())
-            await on.context.delete_consumer(on.name, CONSUMER)
-            with pytest.raises(NotFoundError):
-                await asyncio.wait_for(task, PATIENCE_SECONDS)
-
-    asyncio.run(run())
-
-
 def test_what_is_published_reaches_the_ledger(nats_url: str, week: SmallWeek) -> None:
     """From the file's line over the stream into the log: a game, its quote, its result, and a message that is none."""
     week.live_until(at("Thu 20:15"))
@@ -357,31 +243,3 @@ def test_what_is_published_reaches_the_ledger(nats_url: str, week: SmallWeek) ->
     week.react()
     assert week.on_offer("g.1", "spread").line == "-6.0"
     week.play_out()
-
-
-def test_the_consumer_survives_a_restart_of_the_server(tmp_path: Path) -> None:
-    """It goes on with what is published afterwards, and what it had acknowledged does not come again."""
-
-    async def run() -> None:
-        taking = Taking()
-        async with AsyncExitStack() as stack:
-            port, forward_to = await stack.enter_async_context(forwarded())
-            with EmbeddedNats(tmp_path) as server:
-                forward_to(server.url)
-                lasting = server.url.rpartition(":")[0] + f":{port}"
-                client = await stack.enter_async_context(connected(lasting))
-                on = Stream(await provision(client, stream="RESTART", subjects="restart.>"), "RESTART", "restart")
-                consumer = await stack.enter_async_context(consuming(on, taking))
-                await on.publish(b"one")
-                await taking.until(1)
-                await on.done()
-            with EmbeddedNats(tmp_path) as server:
-                forward_to(server.url)
-                async with connected(server.url) as direct:
-                    await direct.jetstream().publish("restart.test", b"two")
-                await taking.until(2)
-                await on.done()
-                assert (taking.handled, consumer.taken_to) == ([b"one", b"two"], 2)
-                await stack.aclose()
-
-    asyncio.run(run())

@@ -136,6 +136,8 @@ def _role(configured: dict[str, str], role: str) -> Iterator[str]:
     try:
         yield process.stdout.readline().removeprefix("listening on ").strip() if role == "api" else ""
     finally:
+        # Told twice, as by a supervisor and its terminal, it still ends in order.
+        process.terminate()
         process.terminate()
         process.communicate(timeout=60)
     assert process.returncode == 0

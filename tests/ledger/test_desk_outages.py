@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import Connection
+from psycopg.errors import DiskFull, ReadOnlySqlTransaction
 
 from ledger.datastore import Datastore
 from ledger.desk import Desk, DeskClosed, LedgerUnavailable
@@ -45,7 +46,12 @@ def never_sent(real: Append, batch: Batch, on: Connection[Any] | None) -> Append
     raise LOST
 
 
-@pytest.mark.parametrize("trouble", [answer_lost, never_sent])
+def no_primary(real: Append, batch: Batch, on: Connection[Any] | None) -> Appended:
+    """Another server has become the primary."""
+    raise ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction")
+
+
+@pytest.mark.parametrize("trouble", [answer_lost, never_sent, no_primary])
 def test_bet_in_doubt_is_placed_once_and_answered(
     house: House, game: Listed, entries: list[UUID], trouble: Callable[..., Appended]
 ) -> None:
@@ -167,6 +173,25 @@ def test_database_that_is_back_in_time_is_not_noticed(house: House, game: Listed
         bet = house.bet(entries[0], game)
         assert not bet.done()
     assert bet.result(PATIENCE).event.TOPIC == "account.stake_placed"
+    house.audit()
+
+
+def test_desk_says_that_its_writes_fail(house: House, game: Listed, entries: list[UUID]) -> None:
+    """For as long as they do: a disk that is full may be read all the same."""
+    desk = house.ledger.desk(WEEK)
+    seen: list[bool] = []
+
+    def full(real: Append, batch: Batch, on: Connection[Any] | None) -> Appended:
+        seen.append(house.ledger.is_failing)
+        if len(seen) < 3:
+            raise DiskFull("could not extend file: No space left on device")
+        return real(batch, on=on)
+
+    assert not house.ledger.is_failing
+    replace_append(desk, full)
+    house.must_bet(entries[0], game)
+    assert seen == [False, True, True]
+    assert not house.ledger.is_failing
     house.audit()
 
 

@@ -1,3 +1,0 @@
--- name: migrations
--- The migrations that have run.
-SELECT name FROM migrations
