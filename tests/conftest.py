@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -17,6 +18,12 @@ from fairpool.embedded_postgres import SETTINGS
 from ledger.datastore import Datastore
 from tests.database import Database
 from tests.templates import Template, template, with_cluster
+
+
+def pytest_configure() -> None:
+    """Let no example fail for the machine's being slow just then."""
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
 
 
 @pytest.hookimpl(wrapper=True)
