@@ -26,6 +26,8 @@ STREAM: Final = "SPORTS"
 SUBJECTS: Final = "sports.>"
 CONSUMER: Final = "fairpool-ingest"
 DELIVERIES_MAX: Final = 5
+ACK_WAIT_SECONDS: Final = 10
+"""After how long a message that was taken and not acknowledged comes again, as behind a crash: to no harm but work."""
 PAUSE_SECONDS: Final = 2.0
 _PAUSE_SECONDS_MAX: Final = 30.0
 _CONNECT_SECONDS: Final = 8
@@ -98,7 +100,7 @@ async def _provide(context: JetStreamContext, *, stream: str, subjects: str) -> 
         ConsumerConfig(
             durable_name=CONSUMER,
             ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=30,
+            ack_wait=ACK_WAIT_SECONDS,
             deliver_policy=DeliverPolicy.ALL,
             max_ack_pending=2 * _FETCH,
             max_deliver=-1,

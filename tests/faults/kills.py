@@ -27,7 +27,7 @@ def faults(scale: float) -> list[Fault]:
         *(Fault(f"kill -9 of {name}", kill_role(name), times(2)) for name in ("settle", "project", "feed", "pay")),
         Fault("kill -9 of PostgreSQL", _kill_postgres, times(6)),
         Fault("kill -9 of NATS", _kill_nats, times(4)),
-        Fault("kill -9 of anything, again and again", storm(times(60))),
+        Fault("kill -9 of anything, again and again", storm(times(50))),
     ]
 
 

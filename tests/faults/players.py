@@ -127,6 +127,18 @@ class Bettor:
         answer = await self._line.insist("POST", "/api/auth/login", again=dict, json=body)
         self._token = answer.raise_for_status().json()["token"]
 
+    async def sign_up(self, name: str) -> None:
+        """Sign up, and get a token.
+
+        Who signs up again, as the first answer was lost, is told that the address is taken, and can log in; unless the
+        sign-up stood on a database alone that is lost since.
+        """
+        body = {"email": self._who.email, "password": PASSWORD}
+        while not self._token:
+            await self._line.insist("POST", "/api/auth/signup", again=dict, json=body | {"name": name})
+            answer = await self._line.insist("POST", "/api/auth/login", again=dict, json=body)
+            self._token = answer.json().get("token", "")
+
     async def play(self, ended: asyncio.Event, *, every: float) -> None:
         """Bet until it is over, once in so many seconds on average; now and then ask for an old bet again."""
         while not await _is_set(ended, self._chance.expovariate(1 / every)):
@@ -244,25 +256,22 @@ async def play(plan: Plan) -> None:
         bettors = [bettor(who) for who in plan.players]
         await asyncio.gather(*(each.log_in() for each in bettors))
         every = (len(bettors) - plan.bold) / plan.rate
-        works: list[Awaitable[None]] = [board.follow(ended), _newcomers(plan, line, bettor, ended, chance)]
+        works: list[Awaitable[None]] = [board.follow(ended), _newcomers(plan, bettor, ended, chance)]
         works += [each.risk(ended, week=plan.week) for each in bettors[: plan.bold]]
         works += [each.play(ended, every=every) for each in bettors[plan.bold :]]
         await asyncio.gather(*works)
 
 
 async def _newcomers(
-    plan: Plan, line: Line, bettor: Callable[[Player], Bettor], ended: asyncio.Event, chance: random.Random
+    plan: Plan, bettor: Callable[[Player], Bettor], ended: asyncio.Event, chance: random.Random
 ) -> None:
     """Let people sign up and pay for the next week."""
     count = 0
     while plan.newcomers and not await _is_set(ended, chance.expovariate(plan.newcomers)):
         count += 1
         email = f"newcomer{count}@example.org"
-        body = {"email": email, "password": PASSWORD, "name": f"Newcomer {count}"}
-        # Who signs up twice, as the first answer was lost, is told that the address is taken: then logging in works.
-        await line.insist("POST", "/api/auth/signup", again=dict, json=body)
         newcomer = bettor(Player(email, ""))
-        await newcomer.log_in()
+        await newcomer.sign_up(f"Newcomer {count}")
         await newcomer.pay("weekly_pass", week="next")
 
 

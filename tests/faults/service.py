@@ -144,7 +144,8 @@ class Service:
     def run(self, *words: str, limit: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run a command of the program to its end, as an operator would."""
         command = [sys.executable, "-m", "fairpool", *words]
-        environment = {**self._common, "PYTHONPATH": str(ROOT)}
+        # It goes by the real clock, which is not the game's.
+        environment = {**self._common, "PYTHONPATH": str(ROOT), "FAIRPOOL_CLOCK_TOLERANCE_SECONDS": "0"}
         return subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit, check=False
         )
