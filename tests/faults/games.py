@@ -9,10 +9,10 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from nats.errors import Error as NatsError
 
@@ -20,6 +20,7 @@ from feeds.jetstream import CONSUMER, STREAM, connected, provision
 from feeds.messages import GameMessage, Message, QuoteMessage, ResultMessage, StatusMessage, encode
 from feeds.subjects import Leagues
 
+T = TypeVar("T")
 SOURCE: Final = "faults"
 EVERY_SECONDS: Final = 4.0
 OPEN_SECONDS: Final = (12.0, 30.0)
@@ -65,12 +66,11 @@ class Disorder:
 class Games:
     """Publishes while it runs.
 
-    `said` is everything that was to be published, in its first order; so much of it has been `published`.
+    `said` is everything that was to be published, in its first order.
     """
 
     def __init__(self, url: str, *, clock: Callable[[], datetime], seed: int) -> None:
         self.said: list[Message] = []
-        self.published = 0
         self.disorder = Disorder()
         self._url = url
         self._clock = clock
@@ -95,16 +95,21 @@ class Games:
         self._ends.set()
         self._is_played.wait()
 
-    def taken(self) -> int:
-        """Return up to which message everything that is published has been taken; raises NatsError, TimeoutError."""
-        published = self.published
-        asked = asyncio.run_coroutine_threadsafe(self._context.consumer_info(STREAM, CONSUMER), self._loop)
-        info = asked.result(_ANSWERS_WITHIN_SECONDS)
-        return 0 if info.num_pending or info.num_ack_pending else published
+    def last_sequence(self) -> int:
+        """Return the place of the last message in the stream; raises NatsError, TimeoutError."""
+        return int(self._answer(self._context.stream_info(STREAM)).state.last_seq)
+
+    def taken_to(self) -> int:
+        """Return up to which place all messages have been taken; raises NatsError, TimeoutError."""
+        floor = self._answer(self._context.consumer_info(STREAM, CONSUMER)).ack_floor
+        return 0 if floor is None else floor.stream_seq
 
     def say_again(self) -> None:
         """Publish the latest messages anew, as a provider does for a client who has lost what came."""
         self._again.set()
+
+    def _answer(self, asked: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(_ANSWERS_WITHIN_SECONDS)
 
     async def _run(self) -> None:
         async with connected(self._url) as client:
@@ -202,5 +207,4 @@ class Games:
                 _log.info("not published yet: %s", error)
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
-                self.published += not outgoing.is_copy
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,10 +23,11 @@ from tests.faults.games import Games
 from tests.faults.nats_server import Nats
 from tests.faults.players import PASSWORD, Plan, Player
 from tests.faults.postgres_server import Postgres
-from tests.faults.processes import wait_until
+from tests.faults.processes import NeverHappened
 from tests.faults.service import Service
 
 PATIENCE_SECONDS: Final = 90.0
+_POLL_SECONDS: Final = 0.05
 _HEADS: Final = "SELECT log, position FROM heads"
 _UNSETTLED: Final = """
 SELECT count(*) FROM events AS told
@@ -38,10 +40,10 @@ SELECT count(*) FROM events AS told
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far things were at an instant: the ends of the logs, and how many messages of the feed had been said."""
+    """How far things were at an instant: the ends of the logs, and of the stream of the feed."""
 
     heads: dict[str, int]
-    said: int
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +124,31 @@ class Ground:
         token: str = answer.raise_for_status().json()["token"]
         return token
 
-    def await_whole(self, *, what: str) -> float:
+    def await_whole(self, *, what: str) -> tuple[float, str]:
         """Wait until all of the service works, and has done all that there was to do when this was called.
 
-        Return how many seconds that took; raises NeverHappened.
+        Return how many seconds that took, and what was waited for last; raises NeverHappened.
         """
-        mark: list[Mark] = []
-        return wait_until(lambda: self._is_whole(mark), what=f"whole again after {what}", seconds=PATIENCE_SECONDS)
+        began, mark, lack = time.monotonic(), None, "nothing"
+        while True:
+            with suppress(psycopg.OperationalError, NatsError, TimeoutError):
+                mark = mark or Mark(dict(self.postgres.ask(_HEADS)), self.games.last_sequence())
+                lacking = self._lacking(mark)
+                if lacking is None:
+                    return time.monotonic() - began, lack
+                lack = lacking
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                raise NeverHappened(f"whole again after {what}: not within {PATIENCE_SECONDS:g} s, for want of {lack}")
+            time.sleep(_POLL_SECONDS)
 
-    def _is_whole(self, mark: list[Mark]) -> bool:
-        with suppress(psycopg.OperationalError, NatsError, TimeoutError):
-            if not mark:
-                mark.append(Mark(dict(self.postgres.ask(_HEADS)), len(self.games.said)))
-            return self.service.is_ready() and self._has_come_to(mark[0])
-        return False
-
-    def _has_come_to(self, mark: Mark) -> bool:
-        """Say whether the feed is taken, results are settled, projections are up: as far as there was anything then."""
-        if self.games.taken() < mark.said:
-            return False
-        positions = self.postgres.ask("SELECT log, min(position) FROM projection_positions GROUP BY log")
+    def _lacking(self, mark: Mark) -> str | None:
+        """Return what does not work, or has not come to where things were; None where nothing is lacking."""
+        if not self.service.is_ready():
+            return "the APIs"
+        if self.games.taken_to() < mark.sequence:
+            return "the feed"
         [(unsettled,)] = self.postgres.ask(_UNSETTLED, self.week, mark.heads[self.week])
-        return not unsettled and all(position >= mark.heads.get(log, 0) for log, position in positions)
+        if unsettled:
+            return "settlement"
+        positions = self.postgres.ask("SELECT log, min(position) FROM projection_positions GROUP BY log")
+        return "projections" if any(position < mark.heads.get(log, 0) for log, position in positions) else None

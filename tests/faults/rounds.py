@@ -27,7 +27,7 @@ class Fault:
 class Round:
     """One round: when it began and ended, in seconds since 1970, and how many faults it had.
 
-    `whole_after`: how many seconds after the last of them all was well.
+    `whole_after`: how many seconds after the last of them all was well; what that waited for last was `lack`.
     """
 
     fault: str
@@ -35,6 +35,7 @@ class Round:
     ended: float
     faults: int
     whole_after: float
+    lack: str
 
 
 def play(fault: Fault, ground: Ground, chance: random.Random) -> Iterator[Round]:
@@ -43,5 +44,5 @@ def play(fault: Fault, ground: Ground, chance: random.Random) -> Iterator[Round]
         time.sleep(chance.uniform(0, 1.5))
         began = time.time()
         faults = fault.act(ground, chance)
-        whole_after = ground.await_whole(what=fault.name)
-        yield Round(fault.name, began, time.time(), faults, whole_after)
+        whole_after, lack = ground.await_whole(what=fault.name)
+        yield Round(fault.name, began, time.time(), faults, whole_after, lack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import secrets
 import shutil
@@ -49,6 +50,8 @@ def run(course: Course, *, seed: int, size: Size) -> int:
     folder = Path(tempfile.mkdtemp(prefix="fairpool-faults-"))
     # Servers of root run as somebody else, who must be able to enter it.
     folder.chmod(0o755)
+    # What our own clients of the servers say of outages is no news.
+    logging.basicConfig(filename=folder / "run.log", level=logging.INFO)
     say(f"seed {seed}")
     if _run(folder, course, seed=seed, size=size):
         shutil.rmtree(folder)
@@ -60,10 +63,9 @@ def run(course: Course, *, seed: int, size: Size) -> int:
 def played(fault: Fault, at: Ground, chance: random.Random) -> list[Round]:
     """Play the rounds of one fault, and say how it went."""
     rounds = list(play(fault, at, chance))
-    slowest = max(each.whole_after for each in rounds)
-    say(
-        f"{fault.name}: {len(rounds)} rounds, {sum(each.faults for each in rounds)} faults, whole after {slowest:.1f} s"
-    )
+    slowest, faults = max(rounds, key=lambda each: each.whole_after), sum(each.faults for each in rounds)
+    after = f"whole after {slowest.whole_after:.1f} s, last {slowest.lack}"
+    say(f"{fault.name}: {len(rounds)} rounds, {faults} faults, {after}")
     return rounds
 
 

@@ -77,7 +77,7 @@ def _minute(at: Ground, memory: Memory) -> None:
     while time.monotonic() < ends:
         time.sleep(LOOK_SECONDS)
         memory.look(at)
-    behind = at.await_whole(what="a minute")
+    behind, _ = at.await_whole(what="a minute")
     now = ", ".join(f"{name} {looks[-1]:.0f}" for name, looks in memory.by_process.items())
     say(f"{at.clock():%H:%M:%S}: {behind:.1f} s behind; MB: {now}")
 
