@@ -65,4 +65,4 @@ def _bad_provider(ground: Ground, chance: random.Random) -> int:
         faults.add(harm, "*", times=_PROVIDERS_FAULTS // 4)
     time.sleep(chance.uniform(0.5, 1) * BAD_SECONDS)
     faults.clear()
-    return _PROVIDERS_FAULTS
+    return 1
