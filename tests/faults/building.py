@@ -13,7 +13,7 @@ import httpx
 from psycopg.conninfo import make_conninfo
 
 from fairpool.clocks import system_clock
-from fairpool.crowd import PASSWORD as PLAYERS_PASSWORD
+from fairpool.crowd import PASSWORD as PLAYERS
 from fairpool.crowd import Crowd, crowd
 from fairpool.crowd import Player as Somebody
 from fairpool.embedded_postgres import DATABASE, USER, reachable_programs
@@ -31,7 +31,6 @@ from tests.faults.ground import PATIENCE_SECONDS, Ground, Size
 from tests.faults.hosts import Host, Neighbour
 from tests.faults.isolation import is_isolated
 from tests.faults.nats_server import Nats
-from tests.faults.players import PASSWORD as PLAYERS
 from tests.faults.players import Player
 from tests.faults.postgres_server import PASSWORD, Postgres, Programs
 from tests.faults.processes import wait_until
@@ -161,7 +160,6 @@ async def _open(service: Service, *, week: str, size: Size, seed: int) -> list[P
     """Open the week, and have players sign up and pay for it; return them with their entries."""
     made = service.run("user", "create", "--role", "operator", "--email", OPERATOR)
     assert made.returncode == 0, made.stderr
-    assert PLAYERS == PLAYERS_PASSWORD
     url = service.urls[0]
     async with (
         httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as operator,

@@ -17,11 +17,12 @@ import msgspec
 import psycopg
 from nats.errors import Error as NatsError
 
+from fairpool.crowd import PASSWORD
 from fairpool.sandbox.sandbox import Sandbox
 from tests.faults.clocks import Clock
 from tests.faults.games import Games
 from tests.faults.nats_server import Nats
-from tests.faults.players import PASSWORD, Plan, Player
+from tests.faults.players import Plan, Player
 from tests.faults.postgres_server import Postgres
 from tests.faults.processes import NeverHappened
 from tests.faults.service import Service

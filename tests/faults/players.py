@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 import httpx
 import msgspec
 
+from fairpool.crowd import PASSWORD
 from tests.faults.journal import Journal
 
-PASSWORD: Final = "a long enough password"
 TIMEOUT_SECONDS: Final = 8.0
 _AGAIN_SECONDS: Final = 0.3
 _BOARD_SECONDS: Final = 0.7

@@ -126,13 +126,6 @@ class Postgres:
             kill_tree(self._process)
             self._process = None
 
-    def stop(self) -> None:
-        """Ask it to end at once but in order."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(_STARTS_WITHIN_SECONDS)
-            self._process = None
-
     def revive(self) -> None:
         """Start it if it has ended by itself, and wait until it answers."""
         if self._process is not None and self._process.poll() is not None:
