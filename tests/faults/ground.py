@@ -30,6 +30,11 @@ from tests.faults.service import Service
 PATIENCE_SECONDS: Final = 90.0
 _POLL_SECONDS: Final = 0.05
 _HEADS: Final = "SELECT log, position FROM heads"
+# Sessions that last: those of a start, for migrations, are over at once.
+_AT_WORK: Final = """
+SELECT DISTINCT application_name FROM pg_stat_activity
+ WHERE query_start > %s AND query_start > backend_start + interval '0.5 seconds'
+"""
 _UNSETTLED: Final = """
 SELECT count(*) FROM events AS told
  WHERE topic = 'settlement.result_recorded' AND log = %s AND notification_id <= %s AND NOT EXISTS (
@@ -41,8 +46,9 @@ SELECT count(*) FROM events AS told
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far things were at an instant: the ends of the logs, and of the stream of the feed."""
+    """How far things were at an instant of the database's clock: the ends of the logs, and of the feed's stream."""
 
+    at: datetime
     heads: dict[str, int]
     sequence: int
 
@@ -133,7 +139,7 @@ class Ground:
         began, mark, lack = time.monotonic(), None, "nothing"
         while True:
             with suppress(psycopg.OperationalError, NatsError, TimeoutError):
-                mark = mark or Mark(dict(self.postgres.ask(_HEADS)), self.games.last_sequence())
+                mark = mark or self._mark()
                 lacking = self._lacking(mark)
                 if lacking is None:
                     return time.monotonic() - began, lack
@@ -142,10 +148,18 @@ class Ground:
                 raise NeverHappened(f"whole again after {what}: not within {PATIENCE_SECONDS:g} s, for want of {lack}")
             time.sleep(_POLL_SECONDS)
 
+    def _mark(self) -> Mark:
+        [(now,)] = self.postgres.ask("SELECT clock_timestamp()")
+        return Mark(now, dict(self.postgres.ask(_HEADS)), self.games.last_sequence())
+
     def _lacking(self, mark: Mark) -> str | None:
         """Return what does not work, or has not come to where things were; None where nothing is lacking."""
         if not self.service.is_ready():
             return "the APIs"
+        at_work = {name for (name,) in self.postgres.ask(_AT_WORK, mark.at)}
+        for name in self.service.workers:
+            if name not in at_work:
+                return name
         if self.games.taken_to() < mark.sequence:
             return "the feed"
         [(unsettled,)] = self.postgres.ask(_UNSETTLED, self.week, mark.heads[self.week])

@@ -45,6 +45,11 @@ class Nats:
             kill_tree(self._process)
             self._process = None
 
+    def revive(self) -> None:
+        """Start it again, as it does not write by itself once there is room."""
+        self.kill()
+        self.start()
+
     def lose_store(self) -> None:
         """Lose everything that it keeps, while it does not run."""
         shutil.rmtree(self._store)

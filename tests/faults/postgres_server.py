@@ -127,7 +127,7 @@ class Postgres:
             self._process = None
 
     def revive(self) -> None:
-        """Start it if it has ended by itself, and wait until it answers."""
+        """Wait until it answers. It may have ended for want of a place for its log: then it is started again."""
         if self._process is not None and self._process.poll() is not None:
             self.kill()
             self.launch()

@@ -151,7 +151,10 @@ class Service:
         )
 
     def _process(self, folder: Path, name: str, ahead: float, *, port: int | None = None) -> Process:
-        settings = self._common | ({} if port is None else {"FAIRPOOL_API_PORT": str(port)})
+        # By its sessions at the database one sees that a role works.
+        settings = self._common | {"PGAPPNAME": name}
+        if port is not None:
+            settings["FAIRPOOL_API_PORT"] = str(port)
         return Process(
             name,
             "api" if port is not None else name,

@@ -4,72 +4,73 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from typing import Final
 
-from tests.faults.disks import Disk, Folder
+from tests.faults.disks import Disk
 from tests.faults.ground import Ground
-from tests.faults.rounds import Fault
+from tests.faults.nats_server import Nats
+from tests.faults.postgres_server import Postgres
+from tests.faults.rounds import Act, Fault
 
+GOES_ON_SECONDS: Final = (0.0, 0.5)
 FULL_SECONDS: Final = (2.0, 6.0)
+Place = Callable[[Ground], Postgres | Nats]
+"""Which server it is whose disk fails."""
 
 
 def faults(scale: float) -> list[Fault]:
     """Return what disks do."""
     times = max(1, round(scale))
     return [
-        Fault("power cut, PostgreSQL", _cut_power_of_postgres, 4 * times, is_isolated=True),
-        Fault("power cut, NATS", _cut_power_of_nats, 2 * times, is_isolated=True),
-        Fault("disk full, PostgreSQL", _fill_postgres, 2 * times, is_isolated=True),
-        Fault("disk full, NATS", _fill_nats, 2 * times, is_isolated=True),
+        Fault("power cut, PostgreSQL", _power_cut(_postgres), 4 * times, is_isolated=True),
+        Fault("power cut, NATS", _power_cut(_nats), 2 * times, is_isolated=True),
+        Fault("disk full, PostgreSQL", _disk_full(_postgres), 2 * times, is_isolated=True),
+        Fault("disk full, NATS", _disk_full(_nats), 2 * times, is_isolated=True),
     ]
 
 
-def _cut_power_of_postgres(ground: Ground, chance: random.Random) -> int:
-    """Cut the power amid commits; the server goes on for a moment, on a disk that takes nothing."""
-    disk = _disk(ground.postgres.disk)
-    disk.cut_power()
-    time.sleep(chance.uniform(0, 0.5))
-    ground.postgres.kill()
-    disk.return_power()
-    ground.postgres.start()
-    return 1
+def _postgres(ground: Ground) -> Postgres:
+    return ground.postgres
 
 
-def _cut_power_of_nats(ground: Ground, chance: random.Random) -> int:
-    disk = _disk(ground.nats.disk)
-    disk.cut_power()
-    time.sleep(chance.uniform(0, 0.5))
-    ground.nats.kill()
-    disk.return_power()
-    ground.nats.start()
-    return 1
+def _nats(ground: Ground) -> Nats:
+    return ground.nats
 
 
-def _fill_postgres(ground: Ground, chance: random.Random) -> int:
-    """Leave the database no room; it may end itself for want of a place for its log, and is then started again."""
-    disk = _disk(ground.postgres.disk)
-    disk.fill()
-    try:
-        time.sleep(chance.uniform(*FULL_SECONDS))
-    finally:
-        disk.make_room()
-    ground.postgres.revive()
-    return 1
+def _power_cut(place: Place) -> Act:
+    """Return what cuts the power amid writes; the server goes on for a moment, on a disk that takes nothing."""
+
+    def act(ground: Ground, chance: random.Random) -> int:
+        server = place(ground)
+        disk = _disk(server)
+        disk.cut_power()
+        time.sleep(chance.uniform(*GOES_ON_SECONDS))
+        server.kill()
+        disk.return_power()
+        server.start()
+        return 1
+
+    return act
 
 
-def _fill_nats(ground: Ground, chance: random.Random) -> int:
-    """Leave NATS no room. It does not write again by itself when there is some: so it is started again."""
-    disk = _disk(ground.nats.disk)
-    disk.fill()
-    try:
-        time.sleep(chance.uniform(*FULL_SECONDS))
-    finally:
-        disk.make_room()
-    ground.nats.kill()
-    ground.nats.start()
-    return 1
+def _disk_full(place: Place) -> Act:
+    """Return what leaves a server no room for a while."""
+
+    def act(ground: Ground, chance: random.Random) -> int:
+        server = place(ground)
+        disk = _disk(server)
+        disk.fill()
+        try:
+            time.sleep(chance.uniform(*FULL_SECONDS))
+        finally:
+            disk.make_room()
+        server.revive()
+        return 1
+
+    return act
 
 
-def _disk(folder: Folder) -> Disk:
-    assert isinstance(folder, Disk)
-    return folder
+def _disk(server: Postgres | Nats) -> Disk:
+    assert isinstance(server.disk, Disk)
+    return server.disk
